@@ -1,0 +1,1 @@
+"""The command `beamside`: the demonstration, its tour, and the facility service."""

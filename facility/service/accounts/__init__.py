@@ -1,0 +1,1 @@
+"""People, their projects and their groups."""

@@ -1,0 +1,1 @@
+"""The status board, and what watches the facility for it."""

@@ -1,0 +1,1 @@
+"""Jobs submitted and changed in people's names."""

@@ -1,0 +1,1 @@
+"""Durable operations: work that outlives the request that asked for it."""

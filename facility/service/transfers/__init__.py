@@ -1,0 +1,1 @@
+"""Transfers between tiers of storage, and the engines that carry them."""

@@ -1,0 +1,7 @@
+"""The one word for what JupyterHub and traitlets hand us: they ship no types."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Untyped: TypeAlias = Any

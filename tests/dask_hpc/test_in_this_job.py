@@ -1,0 +1,174 @@
+"""A cluster inside the job around its notebook: real Slurm, steps of a job that goes on."""
+
+from __future__ import annotations
+
+import json
+import pwd
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import dask_hpc
+from beamside.demo.processes import wait_until
+
+if TYPE_CHECKING:
+    from tests.dask_hpc.conftest import Notebooks
+
+pytestmark = pytest.mark.slurm
+
+SCRIPT = """#!/bin/sh
+exec {python} - <<'THE_END'
+import json, os, subprocess, time
+from dask_hpc import MPICluster
+
+def steps():
+    asked = ["squeue", "-hs", "-j", os.environ["SLURM_JOB_ID"], "-o", "%i"]
+    said = subprocess.run(asked, capture_output=True, text=True)
+    return sorted(step for step in said.stdout.split() if step.rpartition(".")[2].isdecimal())
+
+{code}
+print("ANSWER", json.dumps(answer), flush=True)
+THE_END
+"""
+
+
+@dataclass
+class NotebookInJob:
+    """A batch job that runs some code of a notebook's."""
+
+    ana: Notebooks
+    job: str
+    log: Path
+
+    def answer(self) -> Any:
+        """What the code answers, once it does."""
+
+        def lines() -> list[str]:
+            return [line for line in self.text.splitlines() if line.startswith("ANSWER ")]
+
+        wait_until(lambda: bool(lines()), seconds=120, otherwise=lambda: self.text)
+        return json.loads(lines()[-1].removeprefix("ANSWER "))
+
+    @property
+    def text(self) -> str:
+        """What the job has printed."""
+        return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+
+    def end(self) -> str:
+        """Slurm's word for the job once accounting says that it is over, and the words for its numbered steps."""
+
+        def rows() -> list[list[str]]:
+            shown = self.ana.says("sacct", "-nPj", self.job, "-o", "jobid,state").splitlines()
+            return [row.split("|") for row in shown]
+
+        wait_until(
+            lambda: bool(rows()) and not any(state in ("RUNNING", "PENDING") for _, state in rows()),
+            seconds=60,
+            otherwise=lambda: f"{rows()}\n{self.text}",
+        )
+        return " ".join(sorted({state for name, state in rows() if name.rpartition(".")[2].isdecimal()}))
+
+
+def notebook(ana: Notebooks, code: str, *options: str) -> NotebookInJob:
+    """Run `code` in a job of ana's own, as the server of a notebook does."""
+    log = Path(pwd.getpwnam(ana.user).pw_dir) / f"notebook-{secrets.token_hex(4)}.log"
+    done = ana.run_as(
+        ana.user, "sbatch", "--parsable", "--account=ncem", "--qos=regular", f"--output={log}", *options,
+        stdin=SCRIPT.format(python=sys.executable, code=code).encode(), JUPYTERHUB_API_TOKEN="made up",
+        PYTHONPATH=str(Path(dask_hpc.__file__).parents[1]), PYTHONDONTWRITEBYTECODE="1",
+        BEAMSIDE_PROFILE=str(ana.profile), XDG_STATE_HOME=str(ana.state),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    return NotebookInJob(ana, done.stdout.decode().strip(), log)
+
+
+def test_it_takes_what_the_job_has_and_leaves_the_job_as_it_was(ana: Notebooks) -> None:
+    """Three ranks fit into the memory beside the scheduler; gangs run; after `close` the job is there without steps."""
+    there = notebook(ana, """
+with MPICluster.in_this_job("burst") as cluster:
+    client = cluster.get_client()
+    cluster.wait_for_workers(timeout=90)
+    jobs = client.run(lambda: [os.environ["SLURM_JOB_ID"], os.environ.get("JUPYTERHUB_API_TOKEN")])
+    sums = [cluster.run_mpi(lambda comm: comm.allreduce(comm.rank), isolation=how).result(timeout=60)
+            for how in ("worker", "step")]
+    answer = [cluster.record.job_ids, list(jobs.values()), sums, len(steps())]
+    del client
+patience = time.monotonic() + 30
+while steps() and time.monotonic() < patience:
+    time.sleep(0.1)
+answer.append(steps())
+""", "--cpus-per-task=4", "--mem=8000M")  # fmt: skip
+
+    ids, jobs, sums, during, after = there.answer()
+
+    assert [one.partition(".")[0] for one in ids] == [there.job]
+    assert jobs == [[there.job, None]] * 3
+    assert sums == [[3] * 3] * 2
+    assert (during, after) == (2, [])
+    assert there.end() == "COMPLETED"
+
+
+def test_it_is_shared_by_name_and_closed_from_elsewhere(ana: Notebooks) -> None:
+    """A terminal outside of the job joins its ranks, and closes the cluster; the job goes on."""
+    there = notebook(ana, """
+cluster = MPICluster.in_this_job("shared-here", ranks_per_node=2)
+cluster.wait_for_workers(timeout=90)
+cluster.disconnect()
+print("READY", flush=True)
+patience = time.monotonic() + 60
+while any(record.name == "shared-here" for record in MPICluster.list()) and time.monotonic() < patience:
+    time.sleep(0.5)
+answer = [record.name for record in MPICluster.list()]
+""", "--cpus-per-task=2", "--mem=8000M")  # fmt: skip
+    wait_until(lambda: "READY" in there.text, seconds=120, otherwise=lambda: there.text)
+
+    jobs = ana.kernel("""
+import os
+with MPICluster.from_name("shared-here") as cluster:
+    client = cluster.get_client()
+    answer = sorted(client.run(lambda: os.environ["SLURM_JOB_ID"]).values())
+    cluster.close()
+""")
+
+    assert jobs == [there.job] * 2
+    assert "shared-here" not in there.answer()
+    assert there.end() == "COMPLETED"
+
+
+def test_outside_of_a_job_the_message_says_so(ana: Notebooks) -> None:
+    """It names what there is instead."""
+    words = ana.kernel("""
+from facility.errors import NotFound
+try:
+    MPICluster.in_this_job()
+except NotFound as error:
+    answer = str(error)
+""")
+
+    assert "runs in no job" in words
+    assert "MPICluster(...)" in words
+
+
+def test_more_than_the_job_has_is_refused_with_what_it_has(ana: Notebooks) -> None:
+    """Nothing is begun, and the words name the argument and the figures."""
+    there = notebook(ana, """
+from facility.errors import OptionError
+answer = []
+for wish in ({"nodes": 2}, {"ranks_per_node": 2}, {"gpus_per_rank": 1}):
+    try:
+        MPICluster.in_this_job("too-much", **wish)
+    except OptionError as error:
+        answer.append(str(error))
+answer.append([record.name for record in MPICluster.list()])
+""", "--mem=8000M")  # fmt: skip
+
+    nodes, ranks, gpus, left = there.answer()
+
+    assert nodes.startswith("nodes: job")
+    assert "it has 1 CPUs a node" in ranks
+    assert "it has 0 GPUs a node" in gpus
+    assert "too-much" not in left

@@ -1,0 +1,43 @@
+"""What importing dask_hpc costs and needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import dask_hpc
+
+WITHOUT_DASK = """
+import sys
+sys.modules["dask"] = sys.modules["distributed"] = None
+import dask_hpc
+assert "MPICluster" in dir(dask_hpc)
+"""
+
+
+def test_the_package_imports_where_dask_is_absent() -> None:
+    """The numeric kernels below it are used without Dask."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT_DASK], capture_output=True, check=False)
+
+    assert done.stderr.decode() == ""
+
+
+def test_importing_it_loads_no_dask() -> None:
+    """A name is loaded when it is used."""
+    code = "import sys, dask_hpc; print('distributed' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
+
+
+@pytest.mark.parametrize("name", dask_hpc.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    """The list of names and the modules agree."""
+    assert getattr(dask_hpc, name).__name__ == name
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    """As from any module."""
+    with pytest.raises(AttributeError, match="no attribute 'MPIKluster'"):
+        dask_hpc.MPIKluster  # noqa: B018 - the access is what is tested
