@@ -29,6 +29,7 @@ from .test_helper import REPORTER
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.slurm]
 FACILITY, HUB = "daemon", "nobody"  # accounts that every system has, as service users
+LASTING = "lasting-program"  # fifteen characters, all that Linux tells; a `sleep` may be some job's of the same person
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,10 @@ def helper(slurm: SlurmCluster) -> Iterator[Helper]:
     """A helper whose facility needs grants, and whose hub may do two things without."""
     folder = slurm.directory.parent / "grant-tests"
     folder.mkdir(mode=0o755)
+    lasting = folder / LASTING
+    lasting.symlink_to("/bin/sleep")
     commands = {}
-    for name, text in (("sbatch", REPORTER), ("scancel", "#!/bin/sh\nsleep 1000 & sleep 1000\n")):
+    for name, text in (("sbatch", REPORTER), ("scancel", f"#!/bin/sh\n{lasting} 1000 & {lasting} 1000\n")):
         commands[name] = str(folder / name)
         Path(commands[name]).write_text(text, encoding="utf-8")
         Path(commands[name]).chmod(0o755)
@@ -246,10 +249,10 @@ def test_who_goes_away_leaves_nothing_running(helper: Helper) -> None:
         assert process.stdin
         process.stdin.write(frame(b"r", json.dumps(request).encode()) + END)
         process.stdin.flush()
-        wait(lambda: running(helper.ana.pw_uid, "sleep") == 2)
+        wait(lambda: running(helper.ana.pw_uid, LASTING) == 2)
         process.stdin.close()
         process.wait(60)
-        wait(lambda: running(helper.ana.pw_uid, "sleep") == 0)
+        wait(lambda: running(helper.ana.pw_uid, LASTING) == 0)
 
     assert -signal.SIGKILL == process.returncode
 
