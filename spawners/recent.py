@@ -29,12 +29,17 @@ class Recent:
         self._state, self._looked = -1, float("-inf")
 
     def ask(self, key: Hashable, read: Callable[[], T]) -> T:
-        """What `read` answers, by what it answered last to this key where nothing was written since."""
+        """What `read` answers, by what it answered last to this key where nothing was written since.
+
+        That there is nothing is not kept, so that no stranger's questions fill the memory.
+        """
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self._hear_others()
-        if key not in self._answers:
-            self._answers[key] = read()
-        return cast(T, self._answers[key])
+        if key in self._answers:
+            return cast(T, self._answers[key])
+        if (answer := read()) is not None:
+            self._answers[key] = answer
+        return answer
 
     def _hear_others(self) -> None:
         # PRAGMA data_version: changes with every commit of another connection (sqlite.org/pragma.html)
