@@ -59,11 +59,13 @@ wrap() {
   chmod 755 "$TREE/bin/$name"
 }
 
+# every command of Slurm's: on a machine without Slurm one that is left out is nowhere else
+slurm_commands() { find "$TREE/usr/bin" -type f -executable -exec grep -l --binary-files=text libslurm {} +; }
+
 wrap_scheduler() {
-  local name
-  for name in munge unmunge sbatch srun salloc scancel squeue sinfo scontrol sacct sacctmgr sprio sshare sstat; do
-    wrap "$name" "$TREE/usr/bin/$name"
-  done
+  local name program
+  for name in munge unmunge; do wrap "$name" "$TREE/usr/bin/$name"; done
+  while read -r program; do wrap "$(basename "$program")" "$program"; done < <(slurm_commands)
   for name in munged mariadbd slurmdbd slurmrestd; do ln -sfn "../usr/sbin/$name" "$TREE/bin/$name"; done
   for name in slurmctld slurmd slurmstepd; do ln -sfn "../usr/sbin/$name-wlm" "$TREE/bin/$name"; done
   ln -sfn ../usr/bin/mariadb-install-db "$TREE/bin/mariadb-install-db"

@@ -12,7 +12,7 @@ import pytest
 
 from beamside.demo import secret_files
 from beamside.demo.accounts import ANA, BEN, Accounts
-from beamside.demo.layout import Layout
+from beamside.demo.layout import Layout, default_prefix
 from beamside.demo.packages import Packages
 from beamside.demo.people import People
 from beamside.demo.plan import CLIENT_ID, Plan, load_plan, make_plan, save_plan
@@ -52,7 +52,7 @@ def test_only_who_has_an_account_here_gets_an_api_client() -> None:
 def test_the_profile_reads_back_with_the_plans_addresses(layout: Layout, accounts: Accounts) -> None:
     """facility.toml agrees with the plan; the root helper stands in it only where there are several users."""
     plan: Plan = make_plan(accounts)
-    profile = read_profile(profile_text(layout, plan, Packages()))
+    profile = read_profile(profile_text(layout, plan, Packages.of(default_prefix())))
 
     told = (profile.service.url, profile.service.issuer, profile.service.client_ids)
     assert (plan.facility_url, plan.issuer, (CLIENT_ID,)) == told

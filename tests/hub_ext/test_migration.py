@@ -33,7 +33,7 @@ c.SlurmSpawner.req_runtime = "0:07:00"
 c.SlurmSpawner.req_nprocs = "1"
 c.SlurmSpawner.req_memory = "1G"
 c.SlurmSpawner.req_options = "--nice=7"
-c.SlurmSpawner.req_prologue = "export TOOLS=prologue"
+c.SlurmSpawner.req_prologue = "export TOOLS=prologue PATH={path}"
 c.SlurmSpawner.req_epilogue = "true"
 c.SlurmSpawner.batch_script = """{script}"""
 '''
@@ -102,7 +102,7 @@ def moved(running_hub: HubAtWork, tmp_path_factory: pytest.TempPathFactory) -> I
     script = batchspawner.SlurmSpawner.batch_script.default_value
     with rewritten(
         running_hub,
-        configuration=BATCHSPAWNER.format(script=script),
+        configuration=BATCHSPAWNER.format(script=script, path=running_hub.slurm.packages.path),  # srun may lie anywhere
         profile=text.partition("\n")[2],  # without the default partition, which these tests' profile has
     ):
         yield running_hub
