@@ -39,7 +39,7 @@ from hub_bench.slurm import a_slurm
 
 from beamside.demo.slurm.cluster import SlurmCluster
 from dask_hpc import MPICluster
-from dask_hpc.folder import folder_of
+from dask_hpc.record.folder import folder_of
 
 Array = Any
 Communicator = Any

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dask_hpc.cluster import MPICluster
+    from dask_hpc.deploy.cluster import MPICluster
     from dask_hpc.errors import (
         ClusterEnded,
         GangAborted,
@@ -30,7 +30,7 @@ _ERRORS = (
     "RegangFailed", "StepFailed",
 )  # fmt: skip
 _HOMES = {
-    "MPICluster": "dask_hpc.cluster",
+    "MPICluster": "dask_hpc.deploy.cluster",
     "MPIFuture": "dask_hpc.gangs.future",
     "mpi_task": "dask_hpc.gangs.run",
     **dict.fromkeys(_ERRORS, "dask_hpc.errors"),

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from dask_hpc.cluster import MPICluster
-from dask_hpc.shape import ARGUMENTS
+from dask_hpc.deploy.cluster import MPICluster
+from dask_hpc.request.shape import ARGUMENTS
 from facility.clusters import ClusterRecord, read_record
 from facility.errors import FacilityError
 

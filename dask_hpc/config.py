@@ -23,7 +23,7 @@ SHAPE = (
     "nodes", "ranks-per-node", "threads-per-rank", "memory-per-rank", "gpus-per-rank", "blocks",
     "qos", "partition", "account", "reservation", "constraint", "walltime",
 )  # fmt: skip
-"""The keys that say what a cluster is made of; `dask_hpc.shape` reads and judges them."""
+"""The keys that say what a cluster is made of; `dask_hpc.request.shape` reads and judges them."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from dask_hpc.blocks import blocks_of
-from dask_hpc.cluster import MPICluster
 from dask_hpc.config import read_knobs
-from dask_hpc.listing import living
+from dask_hpc.deploy.cluster import MPICluster
+from dask_hpc.deploy.listing import living
+from dask_hpc.jobs.blocks import blocks_of
 from facility.errors import ProfileError
 from facility.profile import load_profile
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from beamside.verbs.session import INTERRUPTED, STATUSES
 from beamside.verbs.show import print_json, print_line, print_table, span
 from dask_hpc import MPICluster
-from dask_hpc.blocks import blocks_of
 from dask_hpc.config import read_knobs
-from dask_hpc.listing import in_words, listing
+from dask_hpc.deploy.listing import in_words, listing
+from dask_hpc.jobs.blocks import blocks_of
 from facility.clusters import ClusterRecord, read_record
 from facility.errors import FacilityError
 from facility.profile import load_profile

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 from dask_hpc.gangs.queue import Ask, Grant
-from dask_hpc.place import Place, worker_name
+from dask_hpc.mpi.place import Place, worker_name
 
 
 class Mender(Protocol):

@@ -18,10 +18,10 @@ from distributed.protocol import pickle
 from distributed.protocol.serialize import to_serialize
 
 from dask_hpc.errors import GangAborted, StepFailed
-from dask_hpc.folder import Spec
 from dask_hpc.gangs.member import Function, Outcome, Part, Report
 from dask_hpc.gangs.stop import wait_for
-from dask_hpc.within_job import job_of, step_environment
+from dask_hpc.jobs.within_job import job_of, step_environment
+from dask_hpc.record.folder import Spec
 
 _LAST_LINES = 6
 _COME_SECONDS = 60.0

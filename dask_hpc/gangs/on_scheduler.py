@@ -26,7 +26,7 @@ from dask_hpc.gangs.plans import Plans
 from dask_hpc.gangs.queue import Grant, Ranks, World, grants
 from dask_hpc.gangs.results import RESULTS
 from dask_hpc.gangs.verdict import err
-from dask_hpc.place import place_of
+from dask_hpc.mpi.place import place_of
 
 GATE = "gang"
 """The resource that holds a gang's tasks back, and the annotation that tells of the gang."""

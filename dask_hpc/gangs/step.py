@@ -4,7 +4,7 @@
 its arguments from the worker of its rank over the cluster's TLS, calls the function with MPI.COMM_WORLD, and hands
 back what came of it. When the gang ends, or that worker does, it ends at once, wherever the function is.
 
-MPI begins before Dask is read, for the reason that rank.py tells.
+MPI begins before Dask is read, for the reason that `dask_hpc/block/rank.py` tells.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import os
 import sys
 from pathlib import Path
 
-from dask_hpc.folder import read_spec
-from dask_hpc.gpus import NoGpus, own_gpus
-from dask_hpc.world import WrongMpi, enter_world
+from dask_hpc.mpi.gpus import NoGpus, own_gpus
+from dask_hpc.mpi.world import WrongMpi, enter_world
+from dask_hpc.record.folder import read_spec
 
 _WRONG_MPI = 78  # sysexits.h, EX_CONFIG
 

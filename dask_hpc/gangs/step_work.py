@@ -11,9 +11,9 @@ from distributed.protocol import pickle
 from distributed.protocol.serialize import to_serialize
 from mpi4py import MPI
 
-from dask_hpc.folder import folder_of
 from dask_hpc.gangs.member import Outcome
-from dask_hpc.tls import security
+from dask_hpc.record.folder import folder_of
+from dask_hpc.record.tls import security
 
 _OVER = 70  # sysexits.h, EX_SOFTWARE
 

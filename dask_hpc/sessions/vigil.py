@@ -8,10 +8,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from dask_hpc.blocks import blocks_of
 from dask_hpc.config import read_knobs
 from dask_hpc.errors import ClusterEnded
-from dask_hpc.follow import wait_over
+from dask_hpc.jobs.blocks import blocks_of
+from dask_hpc.jobs.follow import wait_over
 from facility.clusters import ClusterRecord
 from facility.errors import FacilityError
 from facility.profile import load_profile

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from dask_hpc.config import read_knobs
-from dask_hpc.on_slurm import SlurmBlocks
-from dask_hpc.recipe import Recipe
+from dask_hpc.jobs.on_slurm import SlurmBlocks
+from dask_hpc.jobs.recipe import Recipe
 from facility.models import JobRequest
 from facility.profile import System
 

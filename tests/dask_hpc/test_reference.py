@@ -12,7 +12,7 @@ import yaml
 from dask_hpc import MPICluster, errors
 from dask_hpc.__main__ import parser
 from dask_hpc.config import DEFAULTS
-from dask_hpc.on_slurm import HANDED_ON
+from dask_hpc.jobs.on_slurm import HANDED_ON
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "dask.md").read_text(encoding="utf-8")
 

@@ -169,7 +169,7 @@ def test_no_process_and_no_script_holds_the_key(ana: Notebooks, tonight: dict[st
               if readable(path)]  # fmt: skip
     script = ana.says("scontrol", "write", "batch_script", tonight["job_ids"][0], "-")
 
-    assert "dask_hpc.block tonight" in script
+    assert "dask_hpc.block.job tonight" in script
     assert not [text for text in (*public, script.encode()) if key in text]
 
 

@@ -39,7 +39,7 @@ def _without_mpi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(Path(__file__).parents[3]))))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("dask_hpc.on_this_machine.shutil.which", lambda *_words, **_options: None)
+    monkeypatch.setattr("dask_hpc.jobs.on_this_machine.shutil.which", lambda *_words, **_options: None)
 
 
 @pytest.mark.usefixtures("_without_mpi")

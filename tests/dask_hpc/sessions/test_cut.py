@@ -17,8 +17,8 @@ from beamside.demo.processes import wait_until
 from dask_hpc import MPICluster
 from dask_hpc.sessions import dialling
 from facility.clusters import ClusterRecord, read_record, remove_record, write_record
+from tests.dask_hpc.jobs.test_on_this_machine import PROFILE
 from tests.dask_hpc.relay import Relay
-from tests.dask_hpc.test_on_this_machine import PROFILE
 
 SECONDS = 60.0
 PATIENCE = 30  # seconds that a client may be away in these tests

@@ -1,0 +1,74 @@
+"""A rank as a Dask worker, once its MPI world stands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dask
+from distributed import Worker
+from distributed.threadpoolexecutor import ThreadPoolExecutor
+from distributed.worker import DEFAULT_EXTENSIONS
+
+from dask_hpc.block.grace import Grace
+from dask_hpc.gangs.alone import AloneStage
+from dask_hpc.gangs.in_step import StepStage
+from dask_hpc.gangs.member import EXECUTOR, EXTENSION, GangMember, Stage
+from dask_hpc.mpi.network import own_address
+from dask_hpc.mpi.place import Place
+from dask_hpc.mpi.world import has_mpi
+from dask_hpc.record.folder import Spec, folder_of
+from dask_hpc.record.tls import security
+from facility.clusters import ClusterRecord
+
+_JOIN_SECONDS = 60.0
+
+
+class RankWorker(Worker):
+    """Dask's worker without a page."""
+
+    def start_http_server(self, *_routes: object, **_options: object) -> None:
+        """Serve no page: Dask's pages know no user, and every user of a node can connect to its ports."""
+
+
+async def serve(
+    spec: Spec, record: ClusterRecord, place: Place, stages: Mapping[str, Stage], go: Callable[[], None]
+) -> None:
+    """Work for the cluster's scheduler until it says that the cluster closes; `go` ends this process at once."""
+    extensions: dict[str, Any] = {**DEFAULT_EXTENSIONS, EXTENSION: lambda worker: GangMember(worker, stages)}
+    worker = await RankWorker(
+        record.scheduler_address,
+        name=place.name,
+        startup_information=place.told,
+        nthreads=spec.threads_per_rank,
+        resources={"GPU": spec.gpus_per_rank} if spec.gpus_per_rank else None,
+        memory_limit=spec.memory_per_rank,
+        host=own_address(spec.network_interface, spec.nodes),
+        protocol="tls",
+        security=security(folder_of(spec.name)),
+        death_timeout=_JOIN_SECONDS,
+        executor={EXECUTOR: ThreadPoolExecutor(1, thread_name_prefix="MPI")},
+        extensions=extensions,
+    )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, Grace(worker, go).told)
+    await worker.finished()
+
+
+def work(spec: Spec, record: ClusterRecord, place: Place, spill: str, go: Callable[[], None]) -> None:
+    """Work until the cluster closes, with `spill` for what memory does not hold; see `serve`."""
+    for handler in logging.getLogger("distributed").handlers:
+        handler.setLevel(logging.WARNING)  # `get_logs` keeps the rest; a thousand ranks' greetings hide an error
+    with dask.config.set({"distributed.worker.http.routes": [], "temporary-directory": spill}):
+        asyncio.run(serve(spec, record, place, make_stages(spec, place.job), go))
+
+
+def make_stages(spec: Spec, job: str) -> dict[str, Stage]:
+    """Where gangs run on this rank, by their isolation."""
+    if not has_mpi():
+        return dict.fromkeys(("worker", "step"), AloneStage())
+    from dask_hpc.gangs.on_mpi import MpiStage  # noqa: PLC0415 - importing it needs MPI to run
+
+    return {"worker": MpiStage(), "step": StepStage(spec, job)}

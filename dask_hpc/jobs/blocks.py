@@ -1,0 +1,77 @@
+"""Where blocks run: the one seam between a cluster and what starts its job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from dask_hpc.config import Knobs
+from facility.models import Job, JobRequest, Reservation
+from facility.offer import Offer
+from facility.profile import System
+
+
+class Blocks(Protocol):
+    """What a new way to start a block must offer."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the processes of a cluster may know of the environment of its maker."""
+        ...
+
+    def launch(self, request: JobRequest, ranks_per_node: int) -> tuple[str, ...]:
+        """The argv, up to the Python of the ranks, by which the block agent starts all of them as one MPI world."""
+        ...
+
+    def launch_one(self, request: JobRequest) -> tuple[str, ...]:
+        """The same for one rank that replaces a lost one in a job that runs; "{node}" stands for its node.
+
+        Empty where a lost rank takes the others of its step with it.
+        """
+        ...
+
+    async def submit(self, request: JobRequest, name: str, ranks_per_node: int, block: int = 0) -> str:
+        """Start the agent of one block of cluster `name` once, and return its job's id.
+
+        Raises SubmitRefused with the reason; Unreachable where nobody can say whether the job will run.
+        """
+        ...
+
+    async def job(self, job_id: str) -> Job | None:
+        """The job as it is now; None where it is certain that there is none. Raises FacilityError without an answer."""
+        ...
+
+    async def ends(self, job_ids: Sequence[str]) -> dict[str, datetime]:
+        """When these jobs will end at the latest, those that run; one that has no end is left out.
+
+        Raises FacilityError without an answer.
+        """
+        ...
+
+    async def cancel(self, job_id: str) -> None:
+        """End the job; one that has ended is no error."""
+        ...
+
+    async def reservations(self) -> Sequence[Reservation]:
+        """The reservations there are."""
+        ...
+
+    async def offer(self) -> Offer | None:
+        """What this user may use, each part as far as it is known; None where nobody grants anything."""
+        ...
+
+    async def ahead(self, job: Job) -> int | None:
+        """How many waiting jobs come before this one; None where that is not known."""
+        ...
+
+
+def blocks_of(system: System, knobs: Knobs) -> Blocks:
+    """The way that facility.toml says."""
+    if system.scheduler == "none":
+        from dask_hpc.jobs.on_this_machine import LocalBlocks  # noqa: PLC0415 - of no use where there is a scheduler
+
+        return LocalBlocks()
+    from dask_hpc.jobs.on_slurm import SlurmBlocks  # noqa: PLC0415 - of no use where there is none
+
+    return SlurmBlocks(system, knobs)

@@ -1,0 +1,77 @@
+"""What it takes to submit one more block, kept with the cluster: any process of its user can do it, in the job too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from pydantic import TypeAdapter
+
+from dask_hpc.config import Knobs
+from dask_hpc.jobs.blocks import Blocks, blocks_of
+from dask_hpc.record.folder import RECIPE, folder_of, write_file
+from dask_hpc.request.job_request import read_request
+from dask_hpc.request.shape import Shape
+from dask_hpc.request.walltime import Limit, fit_walltime
+from facility.errors import FacilityError, OptionError
+from facility.models import JobRequest, Reservation
+from facility.profile import System
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How each block of a cluster is submitted."""
+
+    request: JobRequest
+    ranks_per_node: int
+    walltime: timedelta | None  # None: the system's default, cut to the reservation
+    system: System
+    knobs: Knobs
+    place: str = "job"  # where the scheduler is; see `dask_hpc.deploy.placing`
+    within: str = ""  # the id of the job that the first block is a step of; empty: it is none
+    limits: tuple[Limit, ...] = ()  # on the walltime, as the facility told them when the cluster was made
+
+    async def fitted(self, blocks: Blocks) -> JobRequest:
+        """The request with the walltime that it gets now. Raises OptionError where it gets none."""
+        reservation = await _reservation(self.request.reservation, blocks)
+        walltime = fit_walltime(self.walltime, self.system, reservation, datetime.now(UTC), self.limits)
+        return replace(self.request, walltime=walltime)
+
+
+def make_recipe(shape: Shape, system: System, knobs: Knobs) -> Recipe:
+    """The recipe of a cluster of this shape."""
+    of_ranks = replace(knobs, threads_per_rank=shape.threads_per_rank, memory_per_rank=shape.memory_per_rank)
+    return Recipe(read_request(system, shape), shape.ranks_per_node, shape.walltime, system, of_ranks)
+
+
+def write_recipe(name: str, recipe: Recipe) -> None:
+    """Leave the recipe in the cluster's folder."""
+    write_file(name, RECIPE, _FORM.dump_json(recipe))
+
+
+def read_recipe(name: str) -> Recipe:
+    """The recipe that `write_recipe` left."""
+    return _FORM.validate_json((folder_of(name) / RECIPE).read_bytes())
+
+
+async def cancel_jobs(name: str, jobs: Iterable[str]) -> None:
+    """Cancel these jobs of cluster `name` where it still has a recipe; no answer is no error."""
+    for job in jobs:
+        with suppress(FacilityError, OSError):
+            recipe = read_recipe(name)
+            await blocks_of(recipe.system, recipe.knobs).cancel(job)
+
+
+async def _reservation(name: str, blocks: Blocks) -> Reservation | None:
+    if not name:
+        return None
+    known = {reservation.name: reservation for reservation in await blocks.reservations()}
+    if name not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise OptionError("reservation", f"there is no reservation {name}; there are: {there}")
+    return known[name]
+
+
+_FORM = TypeAdapter(Recipe)

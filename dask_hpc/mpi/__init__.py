@@ -1,0 +1,1 @@
+"""What makes a process a rank before Dask is read: its place, its MPI world, its GPUs and its network."""
