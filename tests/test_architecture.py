@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_no_import_cycle() -> None:
     assert set(ALL) <= set(order)
 
 
-@pytest.mark.parametrize("house", ["facility/service", "beamside", "beamside/demo"])
+@pytest.mark.parametrize("house", ["facility/service", "beamside", "beamside/demo", "dask_hpc"])
 def test_the_rooms_of_a_house_lean_on_each_other_one_way(house: str) -> None:
     """A folder and the modules beside it: what one room imports never comes back to it."""
     prefix = house.replace("/", ".") + "."
@@ -108,6 +109,20 @@ def test_the_rooms_of_a_house_lean_on_each_other_one_way(house: str) -> None:
     order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, naming the cycle
 
     assert set(graph) <= set(order)
+
+
+def test_the_rooms_of_dask_hpc_stand_in_their_order() -> None:
+    """docs/architecture.md lists every room, each below all that it imports."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("The rooms of `dask_hpc/`")[2].partition("\n\n|")[2].partition("\n\n")[0]
+    order = re.findall(r"^\| `(\w+)/`", table, re.MULTILINE)
+    inside = {name: room for room in order for name, _ in modules(f"dask_hpc/{room}")}
+
+    upwards = {f"{name} imports {used}" for name, room in inside.items() for used in imports(name, ALL[name])
+               if used in inside and order.index(inside[used]) > order.index(room)}  # fmt: skip
+
+    assert {path.parent.name for path in (ROOT / "dask_hpc").glob("*/__init__.py")} == set(order)
+    assert set() == upwards
 
 
 @pytest.mark.parametrize(("file", "besides"), STANDARD_LIBRARY_ONLY.items())

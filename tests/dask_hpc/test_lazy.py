@@ -31,6 +31,14 @@ def test_importing_it_loads_no_dask() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
 
 
+@pytest.mark.parametrize("program", ["dask_hpc.block.rank", "dask_hpc.gangs.step"])
+def test_a_rank_begins_without_dask(program: str) -> None:
+    """MPI is there first: what a rank reads before, the `__init__` of its room too, brings no Dask."""
+    code = f"import sys, {program}; print(sorted({{'dask', 'distributed', 'mpi4py'}} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
+
+
 @pytest.mark.parametrize("name", dask_hpc.__all__)
 def test_every_public_name_is_there(name: str) -> None:
     """The list of names and the modules agree."""
