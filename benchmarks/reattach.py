@@ -14,15 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PROFILE = """
-name = "laptop"
-[service]
-url = "http://127.0.0.1:9"
-[systems.laptop]
-title = "This machine"
-scheduler = "none"
-"""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the laptop of the tests
+
+from tests.dask_hpc.laptop import environment_of
+
 KERNEL = """
 import json, time
 from distributed import Client
@@ -38,9 +33,7 @@ print(json.dumps([joined - begun, time.perf_counter() - begun]))
 def main(rounds: int) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory(prefix="reattach-") as name:
-        (Path(name) / "facility.toml").write_text(PROFILE, encoding="utf-8")
-        own = {"XDG_STATE_HOME": name, "BEAMSIDE_PROFILE": f"{name}/facility.toml", "PYTHONPATH": str(ROOT)}
-        environment = {**os.environ, **own}
+        environment = {**os.environ, **environment_of(Path(name))}
 
         def run(*argv: str) -> str:
             return subprocess.run(

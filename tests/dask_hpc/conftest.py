@@ -8,6 +8,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,16 @@ class Notebooks:
         """The JSON that `python -m dask_hpc` prints, also when it says no."""
         return json.loads(self.python("-m", "dask_hpc", *arguments, check=False, **environment))
 
+    @contextmanager
+    def cluster(self, name: str, *options: str, **environment: str) -> Iterator[dict[str, Any]]:
+        """The record of a cluster that a terminal has made and left, once it runs; in the end it is closed."""
+        record = self.command("start", name, *options, "--wait", "120 s", **environment)
+        assert record.get("state") == "running", record
+        try:
+            yield record
+        finally:
+            self.command("close", name)
+
     def says(self, *argv: str) -> str:
         """What one of Slurm's commands prints for this user."""
         return self.run_as(self.user, *argv).stdout.decode().strip()
@@ -122,8 +133,5 @@ def ana(desk: Desk) -> Notebooks:
 def tonight(ana: Notebooks) -> Iterator[dict[str, Any]]:
     """The record of a cluster of 2 nodes × 2 ranks in the reservation, which a terminal made and left."""
     size = ("--nodes", "2", "--ranks-per-node", "2")
-    where = ("--reservation", "ncem-tonight", "--wait", "90 s")
-    record = ana.command("start", "tonight", *size, *where, JUPYTERHUB_API_TOKEN="made up")
-    assert record.get("state") == "running", record
-    yield record
-    ana.command("close", "tonight")
+    with ana.cluster("tonight", *size, "--reservation", "ncem-tonight", JUPYTERHUB_API_TOKEN="made up") as record:
+        yield record

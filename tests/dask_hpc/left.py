@@ -47,6 +47,11 @@ def processes_of(desk: Notebooks, jobs: Sequence[str]) -> list[psutil.Process]:
     return found
 
 
+def state_of(desk: Notebooks, job: str) -> str:
+    """What Slurm's accounting says of a job."""
+    return desk.says("sacct", "-nXP", "-j", job, "-o", "state")
+
+
 def wait_for_no_job(desk: Notebooks, jobs: Sequence[str]) -> None:
     """Wait until nothing of these jobs is left."""
     wait_until(

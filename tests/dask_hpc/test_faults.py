@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from beamside.demo.processes import wait_until
+from tests.dask_hpc.kernels import TOOLS, joined
 from tests.dask_hpc.left import left_of_jobs, wait_for_nothing
 
 if TYPE_CHECKING:
@@ -21,39 +22,24 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slurm
 
-TOOLS = """
-import os, pathlib, signal, tempfile, time
+FLAG = """
+import pathlib, tempfile
 room = tempfile.TemporaryDirectory()
 flag = pathlib.Path(room.name) / "go"
 def at_the_flag(number):
     while not flag.exists():
         time.sleep(0.05)
     return number
-def until(true, seconds=120):
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends, (cluster.blocks, cluster.plan, cluster.get_logs(workers=False))
-        time.sleep(0.05)
-def is_whole(blocks):
-    return [one.state for one in cluster.blocks] == ["running"] * blocks and cluster.observed == cluster.plan
 """
-JOIN = (
-    TOOLS
-    + """
-cluster = MPICluster.from_name("faulty")
-client = cluster.get_client()
-"""
-)
+JOIN = joined("faulty")
 
 
 @pytest.fixture(scope="module")
 def faulty(ana: Notebooks) -> Iterator[dict[str, Any]]:
     """The record of a cluster whose ranks count as lost after a quarter of a minute of silence."""
-    size = ("--ranks-per-node", "2", "--qos", "regular", "--wait", "120 s")
-    record = ana.command("start", "faulty", *size, DASK_DASK_HPC__SILENCE_TIMEOUT="15 s")
-    assert record.get("state") == "running", record
-    yield record
-    ana.command("close", "faulty")
+    size = ("--ranks-per-node", "2", "--qos", "regular")
+    with ana.cluster("faulty", *size, DASK_DASK_HPC__SILENCE_TIMEOUT="15 s") as record:
+        yield record
     wait_for_nothing(ana, "faulty", record["job_ids"])
 
 
@@ -136,7 +122,6 @@ until(lambda: is_whole(2))
 futures = client.map(lambda number: time.sleep(1), range(8))
 print(json.dumps([block.job_id for block in cluster.blocks]))
 sys.stdout.flush()
-room.cleanup()
 os.kill(os.getpid(), signal.SIGKILL)
 """
     soon = {"DASK_DASK_HPC__NO_CLIENT_TIMEOUT": "5 s", "DASK_DASK_HPC__LOST_CLIENT_TIMEOUT": "2 s"}
@@ -153,13 +138,14 @@ def test_adapting_many_times_leaves_nothing(ana: Notebooks) -> None:
     cycles = int(os.environ.get("BEAMSIDE_ADAPT_CYCLES", "2"))
     jobs, sizes, most = ana.kernel(
         TOOLS
+        + FLAG
         + f"""
 cluster = MPICluster("breathing", ranks_per_node=4, qos="regular")
 client = cluster.get_client()
 cluster.adapt(minimum=0, maximum=8, interval="100 ms", wait_count=2, target_duration="50 ms")
 jobs, sizes, most = set(), [], 0
 for cycle in range({cycles}):
-    until(lambda: [one.state for one in cluster.blocks] == ["empty"] and not cluster.observed)
+    until(lambda: states() == ["empty"] and not cluster.observed)
     futures = client.map(at_the_flag, range(64), pure=False)
     until(lambda: len(cluster.observed) == 8)
     jobs |= {{block.job_id for block in cluster.blocks}}
@@ -168,7 +154,7 @@ for cycle in range({cycles}):
     most = max(most, len(cluster.observed))
     flag.unlink()
     del futures
-until(lambda: [one.state for one in cluster.blocks] == ["empty"] and not cluster.observed)
+until(lambda: states() == ["empty"] and not cluster.observed)
 client.close()
 cluster.close()
 answer = [sorted(jobs), sizes, most]
@@ -184,13 +170,14 @@ def test_gangs_that_wait_call_for_blocks(ana: Notebooks, faulty: dict[str, Any])
     """In an adaptive cluster without ranks a gang gets them, and two that last get a block each."""
     one, two = ana.kernel(
         JOIN
+        + FLAG
         + """
 def meet(comm, waits):
     if waits:
         at_the_flag(0)
     return comm.allreduce(1)
 cluster.adapt(minimum=0, maximum=4, interval="200 ms", target_duration="500 ms")
-until(lambda: [block.state for block in cluster.blocks] == ["empty"] and not cluster.observed)
+until(lambda: states() == ["empty"] and not cluster.observed)
 one = cluster.run_mpi(meet, False, ranks=2).result(timeout=90)
 lasting = [cluster.run_mpi(meet, True, ranks=2) for _ in range(2)]
 until(lambda: len(cluster.observed) == 4)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import psutil
 import pytest
@@ -19,15 +18,9 @@ from dask_hpc import MPICluster
 from dask_hpc.discovery import discover
 from dask_hpc.record.folder import KEY, folder_of, release
 from facility.clusters import ClusterRecord, read_record, remove_record, write_record
+from tests.dask_hpc.laptop import ROOT, move_to
 
-ROOT = Path(__file__).parents[3]
-PROFILE = """
-name = "laptop"
-[service]
-url = "http://127.0.0.1:9"
-[systems.laptop]
-title = "This machine"
-scheduler = "none"
+PAIRS = """
 [systems.laptop.cluster_profiles.pairs]
 ranks_per_node = 2
 threads_per_rank = 3
@@ -38,12 +31,8 @@ memory_per_rank = "256 MiB"
 @pytest.fixture(scope="module", autouse=True)
 def _laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("laptop")
-    (folder / "facility.toml").write_text(PROFILE, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BEAMSIDE_PROFILE", str(folder / "facility.toml"))
-        patch.setenv("XDG_STATE_HOME", str(folder))
-        patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setenv("TMPDIR", str(folder))
+        move_to(folder, patch, PAIRS)
         yield
 
 

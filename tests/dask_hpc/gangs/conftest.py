@@ -31,7 +31,5 @@ def total(comm, x=1):
 def gangs(ana: Notebooks) -> Iterator[Gangs]:
     """Run code in a kernel that has joined the cluster; its `answer` comes back."""
     size = ("--nodes", "2", "--ranks-per-node", "2")
-    record = ana.command("start", "gangs", *size, "--qos", "regular", "--wait", "110 s")
-    assert record.get("state") == "running", record
-    yield lambda code: ana.kernel(JOIN + code)
-    ana.command("close", "gangs")
+    with ana.cluster("gangs", *size, "--qos", "regular"):
+        yield lambda code: ana.kernel(JOIN + code)

@@ -12,15 +12,7 @@ import pytest
 from dask_hpc import MPICluster
 from dask_hpc.gangs.alone import AloneComm
 from facility.errors import SubmitRefused
-
-PROFILE = """
-name = "laptop"
-[service]
-url = "http://127.0.0.1:9"
-[systems.laptop]
-title = "This machine"
-scheduler = "none"
-"""
+from tests.dask_hpc.laptop import move_to
 
 
 def solve(comm: Any, mine: list[float], factor: float) -> list[object]:
@@ -33,12 +25,9 @@ def solve(comm: Any, mine: list[float], factor: float) -> list[object]:
 @pytest.fixture
 def _without_mpi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile without a scheduler, no MPICH to be found, and a Python that has no mpi4py."""
-    (tmp_path / "facility.toml").write_text(PROFILE, encoding="utf-8")
+    move_to(tmp_path, monkeypatch)
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['mpi4py'] = None\n", encoding="utf-8")
-    monkeypatch.setenv("BEAMSIDE_PROFILE", str(tmp_path / "facility.toml"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(Path(__file__).parents[3]))))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr("dask_hpc.jobs.on_this_machine.shutil.which", lambda *_words, **_options: None)
 
 

@@ -8,27 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.dask_hpc.kernels import joined
+
 if TYPE_CHECKING:
     from tests.dask_hpc.conftest import Notebooks
 
 pytestmark = pytest.mark.slurm
 
-JOIN = """
-import os, signal, time
+JOIN = (
+    joined("regang")
+    + """
 from dask_hpc import GangError, NotEnoughRanks, RankLost, RegangFailed
-cluster = MPICluster.from_name("regang")
-client = cluster.get_client()
 
-def until(true, seconds=150):
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends, (cluster.blocks, cluster.plan, cluster.observed, log())
-        time.sleep(0.05)
-
-def log():
-    return cluster.get_logs(scheduler=False, workers=False)["Cluster"]
-
-def is_whole():
+def is_one_world():
     epochs = {name.partition(".")[2] for name in cluster.observed}
     return cluster.observed == cluster.plan and len(cluster.observed) == 3 and len(epochs) == 1
 
@@ -47,28 +39,27 @@ def count(number):
     distributed.get_worker().log_event("counted", number)
     return number
 """
+)
 
 
 @pytest.fixture(scope="module")
 def three(ana: Notebooks) -> Iterator[Callable[[str], Any]]:
     """Run code in a kernel that has joined a cluster of one block with three ranks."""
-    record = ana.command("start", "regang", "--ranks-per-node", "3", "--qos", "regular", "--wait", "110 s")
-    assert record.get("state") == "running", record
-    yield lambda code: ana.kernel(JOIN + code)
-    ana.command("close", "regang")
+    with ana.cluster("regang", "--ranks-per-node", "3", "--qos", "regular"):
+        yield lambda code: ana.kernel(JOIN + code)
 
 
 def test_by_hand_the_ranks_become_one_new_world_and_keep_their_results(three: Callable[[str], Any]) -> None:
     """The new ranks have a new epoch, all results are there, and nothing was computed twice."""
     found = three("""
-until(is_whole)
+until(is_one_world)
 futures = client.map(count, range(30), pure=False)
 gang = cluster.run_mpi(total)
 gang.result(timeout=60)
 client.gather(futures)
 before = sorted(cluster.observed)
 cluster.regang(0)
-until(is_whole)
+until(is_one_world)
 runs = len(client.get_events("counted"))
 answer = [before, sorted(cluster.observed), sum(client.gather(futures)), runs, gang[2].result(timeout=60),
           cluster.run_mpi(total).result(timeout=60)]
@@ -93,7 +84,7 @@ def hold(comm):
         Event("held").set()
         assert Event("let go").wait(250)
     return comm.allreduce(1)
-until(is_whole)
+until(is_one_world)
 held = cluster.run_mpi(hold)
 assert Event("held").wait(60)
 import threading
@@ -105,7 +96,7 @@ Event("let go").set()
 answer = [held.result(timeout=60), beside, is_waiting]
 asked.join(120)
 answer.append(asked.is_alive())
-until(is_whole)
+until(is_one_world)
 """)
 
     assert found == [[3] * 3, [[3, 3]] * 3, True, False]
@@ -114,7 +105,7 @@ until(is_whole)
 def test_a_lost_rank_is_named_and_a_gang_of_all_ranks_gets_a_new_world(three: Callable[[str], Any]) -> None:
     """The survivors leave the collective with its name, and run gangs; one of all ranks waits for their new world."""
     found = three("""
-until(is_whole)
+until(is_one_world)
 future = cluster.run_mpi(die)
 error = future.exception(timeout=90)
 each = sorted({type(one.exception(timeout=60)).__name__ for one in future})
@@ -124,7 +115,7 @@ try:
     cluster.run_mpi(total, ranks=4)
 except NotEnoughRanks as refused:
     answer = [type(error).__name__, str(error), each, after, everybody, str(refused)]
-until(is_whole)
+until(is_one_world)
 """)
 
     kind, words, each, after, everybody, refused = found
@@ -139,10 +130,10 @@ until(is_whole)
 def test_an_idle_block_mends_its_world_by_itself(three: Callable[[str], Any]) -> None:
     """Nobody asks for a gang after the loss, and its ranks are one world again all the same."""
     found = three("""
-until(is_whole)
+until(is_one_world)
 before = set(cluster.observed)
 error = cluster.run_mpi(die).exception(timeout=90)
-until(lambda: is_whole() and not cluster.observed & before)
+until(lambda: is_one_world() and not cluster.observed & before)
 answer = [type(error).__name__, cluster.run_mpi(total).result(timeout=60)]
 """)
 
@@ -157,10 +148,10 @@ def leave(comm):
     if comm.rank == 1:
         raise ValueError("no luck")
     comm.recv(source=1)
-until(is_whole)
+until(is_one_world)
 before = set(cluster.observed)
 kinds = {type(cluster.run_mpi(leave).exception(timeout=120)).__name__ for _ in range(4)}
-until(lambda: is_whole() and not cluster.observed & before)
+until(lambda: is_one_world() and not cluster.observed & before)
 kinds |= {type(cluster.run_mpi(leave).exception(timeout=120)).__name__ for _ in range(3)}
 answer = [sorted(kinds), cluster.run_mpi(total).result(timeout=60)]
 """)
@@ -178,11 +169,11 @@ def use_up():
             MPI.COMM_SELF.Dup()
     except MPI.Exception:
         return "none left"
-until(is_whole)
+until(is_one_world)
 before = set(cluster.observed)
 used = sorted(client.run(use_up).values())
 error = cluster.run_mpi(total).exception(timeout=120)
-until(lambda: is_whole() and not cluster.observed & before)
+until(lambda: is_one_world() and not cluster.observed & before)
 answer = [used, type(error).__name__, str(error), cluster.run_mpi(total).result(timeout=60)]
 """)
 
@@ -199,7 +190,7 @@ def test_what_cannot_be_brought_together_is_refused_in_words(three: Callable[[st
 class Counter:
     def add(self):
         return 1
-until(is_whole)
+until(is_one_world)
 words, before = [], set(cluster.observed)
 actor = client.submit(Counter, actor=True).result(timeout=60)
 for block in (7, 0):
@@ -221,12 +212,12 @@ answer = [*words, cluster.observed == before, cluster.run_mpi(total).result(time
 def test_a_gang_calls_for_ranks_in_a_cluster_that_adapts(three: Callable[[str], Any]) -> None:
     """Where no rank is left, the gang is a load like any other: the ranks come, and it runs."""
     found = three("""
-until(is_whole)
+until(is_one_world)
 cluster.adapt(minimum=0, maximum=3, interval="200 ms")
-until(lambda: not cluster.observed and [block.state for block in cluster.blocks] == ["empty"])
+until(lambda: not cluster.observed and states() == ["empty"])
 answer = cluster.run_mpi(total).result(timeout=150)
 cluster.scale(3)
-until(is_whole)
+until(is_one_world)
 """)
 
     assert found == [[3, 3]] * 3

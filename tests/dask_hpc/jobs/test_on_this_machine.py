@@ -16,15 +16,8 @@ from beamside.demo.processes import wait_until
 from dask_hpc import ClusterEnded, MPICluster
 from facility.clusters import read_record
 from facility.errors import OptionError
+from tests.dask_hpc.laptop import move_to
 
-PROFILE = """
-name = "laptop"
-[service]
-url = "http://127.0.0.1:9"
-[systems.laptop]
-title = "This machine"
-scheduler = "none"
-"""
 MAKE = "from dask_hpc import MPICluster; MPICluster('kept', ranks_per_node=2).wait_for_workers(timeout='60 s')"
 
 
@@ -37,11 +30,7 @@ def meet(number: int) -> tuple[int, int]:
 
 @pytest.fixture(autouse=True)
 def _laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "facility.toml").write_text(PROFILE, encoding="utf-8")
-    monkeypatch.setenv("BEAMSIDE_PROFILE", str(tmp_path / "facility.toml"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    move_to(tmp_path, monkeypatch)
 
 
 def agent_of(name: str) -> psutil.Process:

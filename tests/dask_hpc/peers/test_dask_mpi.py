@@ -13,6 +13,7 @@ import pytest
 
 import dask_hpc
 from beamside.demo.processes import wait_until
+from tests.dask_hpc.left import state_of
 from tests.dask_hpc.peers.page import rows
 
 if TYPE_CHECKING:
@@ -66,10 +67,8 @@ with MPICluster("script", ranks_per_node=2, qos="regular") as cluster, cluster.g
 def record(ana: Notebooks) -> Iterator[dict[str, Any]]:
     """The record of a cluster of four ranks, which a terminal made and left."""
     size = ("--ranks-per-node", "4", "--qos", "regular")
-    record = ana.command("start", "contract", *size, "--wait", "120 s")
-    assert record.get("state") == "running", record
-    yield record
-    ana.command("close", "contract")
+    with ana.cluster("contract", *size) as record:
+        yield record
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +81,8 @@ def seen(ana: Notebooks, record: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def alone(ana: Notebooks) -> Iterator[dict[str, Any]]:
     """The record of another cluster, of one rank, beside the first."""
-    record = ana.command("start", "alone", "--qos", "regular", "--wait", "120 s")
-    assert record.get("state") == "running", record
-    yield record
-    ana.command("close", "alone")
-
-
-def job_state(ana: Notebooks, job: str) -> str:
-    """What Slurm's accounting says of a job."""
-    return ana.says("sacct", "-nXP", "-j", job, "-o", "state")
+    with ana.cluster("alone", "--qos", "regular") as record:
+        yield record
 
 
 # -- test_cli.py -----------------------------------------------------------------------------------------------------
@@ -183,7 +175,7 @@ def test_a_record_of_a_dead_cluster_misleads_nobody(ana: Notebooks) -> None:
     ana.says("scancel", "--full", "--signal=KILL", old["job_ids"][0])
     ended = ("FAILED", "CANCELLED", "COMPLETED", "NODE_FAIL")
     job = old["job_ids"][0]
-    wait_until(lambda: job_state(ana, job).startswith(ended), seconds=60, otherwise=lambda: job_state(ana, job))
+    wait_until(lambda: state_of(ana, job).startswith(ended), seconds=60, otherwise=lambda: state_of(ana, job))
 
     new = ana.command("start", "stale", "--qos", "regular", "--wait", "120 s")
     found = ana.kernel("answer = MPICluster.from_name('stale').get_client().submit(sum, [10, 1]).result()")
@@ -214,7 +206,7 @@ def test_a_script_has_a_cluster_from_its_first_line_to_its_last(ana: Notebooks, 
     eleven, job, _ = script
 
     assert eleven == 11
-    wait_until(lambda: job_state(ana, job) == "COMPLETED", seconds=60, otherwise=lambda: job_state(ana, job))
+    wait_until(lambda: state_of(ana, job) == "COMPLETED", seconds=60, otherwise=lambda: state_of(ana, job))
     assert [path for path in ana.files if "script" in path] == []
 
 

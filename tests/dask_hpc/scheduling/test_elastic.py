@@ -11,45 +11,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beamside.demo.processes import wait_until
+from tests.dask_hpc.kernels import TOOLS, joined
+from tests.dask_hpc.left import state_of
 
 if TYPE_CHECKING:
     from tests.dask_hpc.conftest import Notebooks
 
 pytestmark = pytest.mark.slurm
 
-TOOLS = """
-import time
-def until(true, seconds=120):
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends, (cluster.blocks, cluster.plan, cluster.get_logs(workers=False))
-        time.sleep(0.05)
-def states():
-    return [block.state for block in cluster.blocks]
-def is_whole(blocks):
-    return states() == ["running"] * blocks and cluster.observed == cluster.plan
-"""
-JOIN = (
-    TOOLS
-    + """
-cluster = MPICluster.from_name("elastic")
-client = cluster.get_client()
-"""
-)
+JOIN = joined("elastic")
 
 
 @pytest.fixture(scope="module")
 def elastic(ana: Notebooks) -> Iterator[dict[str, Any]]:
     """The record of a cluster of one block of two ranks, which a terminal made and left."""
-    record = ana.command("start", "elastic", "--ranks-per-node", "2", "--qos", "regular", "--wait", "120 s")
-    assert record.get("state") == "running", record
-    yield record
-    ana.command("close", "elastic")
-
-
-def state_of(ana: Notebooks, job: str) -> str:
-    """What Slurm's accounting says of a job."""
-    return ana.says("sacct", "-nXP", "-j", job, "-o", "state")
+    with ana.cluster("elastic", "--ranks-per-node", "2", "--qos", "regular") as record:
+        yield record
 
 
 def test_a_block_leaves_whole_and_its_results_stay(ana: Notebooks, elastic: dict[str, Any]) -> None:
@@ -127,10 +104,10 @@ answer = [cluster.blocks[1].number, cluster.blocks[1].job_id]
         JOIN
         + f"""
 until(lambda: is_whole(2) and cluster.blocks[1].number > {grown[0]})
-log = cluster.get_logs(scheduler=False, workers=False)["Cluster"]
+told = log()
 cluster.scale(blocks=1)
 until(lambda: len(cluster.blocks) == 1 and is_whole(1))
-answer = log
+answer = told
 """
     )
 
@@ -228,8 +205,7 @@ try:
     cluster.scale(2)
 except SubmitRefused as error:
     words = str(error)
-log = cluster.get_logs(scheduler=False, workers=False)["Cluster"]
-answer = [words, sorted(cluster.plan), sorted(cluster.requested), log]
+answer = [words, sorted(cluster.plan), sorted(cluster.requested), log()]
 """
     )
     flag.unlink()

@@ -13,24 +13,15 @@ import pytest
 
 from beamside.demo.processes import wait_until
 from beamside.demo.slurm.cluster import SlurmCluster
-from tests.dask_hpc.left import wait_for_no_job, wait_for_nothing
+from tests.dask_hpc.kernels import joined
+from tests.dask_hpc.left import state_of, wait_for_no_job, wait_for_nothing
 
 if TYPE_CHECKING:
     from tests.dask_hpc.conftest import Notebooks
 
 pytestmark = pytest.mark.slurm
 
-JOIN = """
-import time
-cluster = MPICluster.from_name("manners")
-client = cluster.get_client()
-def until(true, seconds=150):
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends, (cluster.blocks, cluster.plan, cluster.get_logs(workers=False))
-        time.sleep(0.05)
-def is_whole():
-    return [one.state for one in cluster.blocks] == ["running"] * 2 and cluster.observed == cluster.plan
+COUNT = """
 def count(number):
     import distributed, time
     time.sleep(0.02)
@@ -38,20 +29,20 @@ def count(number):
     return number
 """
 BEGIN = (
-    JOIN
+    joined("manners")
+    + COUNT
     + """
-until(is_whole)
+until(lambda: is_whole(2))
 client.publish_dataset(numbers=client.map(count, range(40), pure=False))
 client.gather(client.get_dataset("numbers"))
 answer = [len(client.get_events("counted")), cluster.blocks[1].job_id]
 """
 )
 END = (
-    JOIN
+    joined("manners")
     + """
-until(lambda: is_whole() and cluster.blocks[1].job_id != "{job}")
-log = cluster.get_logs(scheduler=False, workers=False)["Cluster"]
-answer = [sum(client.gather(client.get_dataset("numbers"))), len(client.get_events("counted")), log]
+until(lambda: is_whole(2) and cluster.blocks[1].job_id != "{job}")
+answer = [sum(client.gather(client.get_dataset("numbers"))), len(client.get_events("counted")), log()]
 client.unpublish_dataset("numbers")
 """
 )
@@ -60,17 +51,10 @@ client.unpublish_dataset("numbers")
 @pytest.fixture(scope="module")
 def manners(ana: Notebooks) -> Iterator[dict[str, Any]]:
     """The record of the cluster; each of its blocks fills more than half of a node's memory."""
-    where = ("--qos", "preempt", "--reservation", "ncem-tonight", "--blocks", "2", "--wait", "120 s")
-    record = ana.command("start", "manners", *where, DASK_DASK_HPC__MEMORY_PER_RANK="18 GiB")
-    assert record.get("state") == "running", record
-    yield record
-    ana.command("close", "manners")
+    where = ("--qos", "preempt", "--reservation", "ncem-tonight", "--blocks", "2")
+    with ana.cluster("manners", *where, DASK_DASK_HPC__MEMORY_PER_RANK="18 GiB") as record:
+        yield record
     wait_for_nothing(ana, "manners", record["job_ids"])
-
-
-def state_of(ana: Notebooks, job: str) -> str:
-    """What Slurm's accounting says of a job."""
-    return ana.says("sacct", "-nXP", "-j", job, "-o", "state")
 
 
 @contextmanager
@@ -140,11 +124,9 @@ def narrow(ana: Notebooks, slurm: SlurmCluster) -> Iterator[dict[str, Any]]:
         "scontrol", "create", "reservation", "reservationname=dask-narrow", f"users={ana.user}", *make, user=operator
     )
     try:
-        where = ("--qos", "regular", "--reservation", "dask-narrow", "--wait", "120 s")
-        record = ana.command("start", "narrow", *where, DASK_DASK_HPC__MEMORY_PER_RANK="18 GiB")
-        assert record.get("state") == "running", record
-        yield record
-        ana.command("close", "narrow")
+        where = ("--qos", "regular", "--reservation", "dask-narrow")
+        with ana.cluster("narrow", *where, DASK_DASK_HPC__MEMORY_PER_RANK="18 GiB") as record:
+            yield record
         wait_for_nothing(ana, "narrow", record["job_ids"])
     finally:
         if "ReservationName=dask-narrow " in slurm.run("scontrol", "show", "reservation", "-o"):
@@ -154,7 +136,7 @@ def narrow(ana: Notebooks, slurm: SlurmCluster) -> Iterator[dict[str, Any]]:
 def test_a_block_that_waits_for_ever_is_told_and_withdrawn(ana: Notebooks, narrow: dict[str, Any]) -> None:
     """Slurm's reason is beside the block, what there is works, and a smaller wish takes the job out of the queue."""
     job, words, total, left = ana.kernel(
-        JOIN.replace("manners", "narrow")
+        joined("narrow")
         + """
 cluster.scale(blocks=2)
 until(lambda: "is pending" in cluster.blocks[1].words)
@@ -180,9 +162,8 @@ def test_the_end_of_a_reservation_is_told_before_it_comes(
     slurm.run("scontrol", "update", "reservation=dask-narrow", "endtime=now+110", user=operator)
 
     told = ana.kernel(
-        JOIN.replace("manners", "narrow")
+        joined("narrow")
         + """
-log = lambda: cluster.get_logs(scheduler=False, workers=False)["Cluster"]
 until(lambda: "ends before long" in log())
 answer = log()
 """

@@ -23,10 +23,8 @@ SECONDS = 60.0
 @pytest.fixture(scope="module")
 def seen(ana: Notebooks) -> Iterator[dict[str, Any]]:
     """The record of a cluster with one rank."""
-    record = ana.command("start", "seen", "--qos", "regular", "--wait", "90 s")
-    assert record.get("state") == "running", record
-    yield record
-    ana.command("close", "seen")
+    with ana.cluster("seen", "--qos", "regular") as record:
+        yield record
 
 
 @pytest.fixture(scope="module")

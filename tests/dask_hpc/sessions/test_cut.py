@@ -17,7 +17,7 @@ from beamside.demo.processes import wait_until
 from dask_hpc import MPICluster
 from dask_hpc.sessions import dialling
 from facility.clusters import ClusterRecord, read_record, remove_record, write_record
-from tests.dask_hpc.jobs.test_on_this_machine import PROFILE
+from tests.dask_hpc.laptop import move_to
 from tests.dask_hpc.relay import Relay
 
 SECONDS = 60.0
@@ -27,12 +27,8 @@ PATIENCE = 30  # seconds that a client may be away in these tests
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
     """A laptop of our own for all tests here."""
-    place = tmp_path_factory.mktemp("laptop")
-    (place / "facility.toml").write_text(PROFILE, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BEAMSIDE_PROFILE", str(place / "facility.toml"))
-        patch.setenv("XDG_STATE_HOME", str(place))
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+        move_to(tmp_path_factory.mktemp("laptop"), patch)
         yield patch
 
 
