@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import signal
 import sys
 import time
@@ -197,8 +198,15 @@ async def _close_with_agent(scheduler: ClusterScheduler) -> None:
     await scheduler.close(reason=JOB_ENDS)
 
 
+def _allow_many_connections() -> None:
+    """Slurm hands the person's soft limit of open files on, often 1,024; a rank takes two or three of them."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def main() -> None:
     """Serve the cluster that the command line names."""
+    _allow_many_connections()
     job_id = read_record(sys.argv[1]).job_ids[0]
     sys.path.append(str(Path.cwd()))  # last: the notebook's own modules can be found, and can hide no other
     with (

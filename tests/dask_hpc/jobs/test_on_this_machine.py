@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -51,6 +52,19 @@ def test_ranks_meet_and_close_leaves_nothing(tmp_path: Path) -> None:
     assert found == [(2, 10), (2, 10)]
     assert psutil.wait_procs(family, timeout=60)[1] == []
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["facility.toml"]
+
+
+def test_the_scheduler_takes_as_many_connections_as_it_may() -> None:
+    """Whatever soft limit of open files it was started with: a rank needs several, and there may be a thousand."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard - 1, 1000), hard))
+    try:
+        with MPICluster("many") as cluster:
+            found = cluster.get_client().run_on_scheduler(lambda: resource.getrlimit(resource.RLIMIT_NOFILE))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert (hard, hard) == found
 
 
 def test_nothing_listens_beyond_this_machine() -> None:
