@@ -15,6 +15,7 @@ from facility.clusters import BASE_URL
 from server_ext.ahead import margin
 from server_ext.board import Delta, JobBoard
 from server_ext.choose import choose_source
+from server_ext.clusters import ClustersHandler
 from server_ext.handlers import HealthHandler, JobHandler, JobsHandler, SessionHandler
 from server_ext.pages import PagesHandler, PagesSocket
 from server_ext.room import Room, session_job_id
@@ -31,6 +32,7 @@ ROUTES = (
     (r"beamside/session", SessionHandler),
     (r"beamside/health", HealthHandler),
     (r"beamside/watch", WatchHandler),
+    (r"beamside/clusters", ClustersHandler),
     (r"beamside/clusters/([^/]+)/pages/([^/]+)/ws", PagesSocket),
     (r"beamside/clusters/([^/]+)/pages/(.*)", PagesHandler),
 )

@@ -135,7 +135,9 @@ def test_what_is_no_job_id_is_refused_before_slurm_hears_of_it(http, job_id) -> 
     assert http.delete(f"/jobs/{job_id}").status_code == 404
 
 
-@pytest.mark.parametrize("request_line", ["GET /jobs", "GET /session", "GET /health", "DELETE /jobs/1"])
+@pytest.mark.parametrize(
+    "request_line", ["GET /jobs", "GET /session", "GET /health", "GET /clusters", "DELETE /jobs/1"]
+)
 def test_nobody_gets_in_without_a_token(jupyter, request_line) -> None:
     """Every route refuses in the one shape of our errors."""
     method, path = request_line.split()
@@ -176,7 +178,7 @@ def test_looking_at_jobs_is_no_activity_of_the_user(http, jupyter) -> None:
         return status.json()["last_activity"]
 
     before = last_activity()
-    for path in ("/jobs", "/session", "/health"):
+    for path in ("/jobs", "/session", "/health", "/clusters"):
         http.get(path)
 
     assert last_activity() == before
