@@ -10,8 +10,10 @@ from dask_hpc.bragg.kernels.finegrid import fine_axis, grid_offsets
 from dask_hpc.bragg.kernels.numpy_tier import interpolate
 
 
+# rounding, times the range of the window's weights, some 200 an axis: processors differ in it; over forty noises and
+# four shapes the worst was 1.4e-14 and 2.2e-5 of the bound's unit
 @pytest.mark.parametrize("shape", [(32, 48), (33, 48), (32, 45), (31, 37)])
-@pytest.mark.parametrize(("dtype", "tolerance"), [("f8", 1e-12), ("f4", 1e-5)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("f8", 1e-12), ("f4", 5e-5)])
 def test_the_interpolant_is_exact_near_the_edges_too(shape, dtype, tolerance) -> None:
     """White noise, the hardest signal, is interpolated to rounding, with the corner frequency of even sizes."""
     image = np.random.default_rng(5).normal(size=shape)
