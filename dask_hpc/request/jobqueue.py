@@ -63,7 +63,9 @@ def read_section(profile: str) -> Section:
     if not isinstance(found, Mapping):
         there = ", ".join(f"{JOBQUEUE}{name}" for name in sections) or "no section of dask-jobqueue"
         raise OptionError("profile", f"dask.config has no {profile}; it has {there}")
-    own = {_RENAMED.get(key, key): value for key, value in _dashed(found).items() if value not in (None, "", [], {})}
+    said = {key: value for key, value in _dashed(found).items() if value not in (None, "", [], {})}
+    renamed = {_RENAMED[key]: value for key, value in said.items() if key in _RENAMED}
+    own = renamed | {key: value for key, value in said.items() if key not in _RENAMED}  # the new name wins, as there
     try:
         return _translated(own)
     except OptionError as error:

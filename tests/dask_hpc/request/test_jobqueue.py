@@ -57,6 +57,7 @@ def test_a_whole_section_becomes_a_shape() -> None:
     [
         ({}, {"qos": "-"}),
         ({"project": "als"}, {"qos": "-", "account": "als"}),
+        ({"account": "als", "project": "ncem"}, {"qos": "-", "account": "als"}),
         ({"cores": 6}, {"qos": "-", "ranks_per_node": 3, "threads_per_rank": 2}),
         ({"cores": 8, "processes": 2, "job_cpu": 16}, {"qos": "-", "ranks_per_node": 2, "threads_per_rank": 4}),
         ({"job_cpu": 16}, {"qos": "-", "threads_per_rank": 16}),
