@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,20 @@ PAGE = Path(__file__).parents[3] / "docs" / "peers.md"
 class Row:
     """One test of a peer's, and what becomes of it here."""
 
-    test: str  # FILE::NAME, or FILE::* for all of one file
+    test: str  # FILE::NAME
     here: str
 
 
 def rows(heading: str) -> list[Row]:
-    """The rows of the tables under a heading: the first cell's code, and the last cell."""
+    """The rows of the table under a heading: each test that the first cell names, and the last cell."""
     section = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    cells = (re.match(r"\| `([^`]+)` \|.*?([^|]+) \|$", line) for line in section.splitlines())
-    return [Row(found[1], found[2].replace("*", "").strip()) for found in cells if found]
+    cells = (line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `"))
+    return [Row(test, last.replace("*", "").strip()) for first, *_, last in cells for test in _tests(first)]
+
+
+def _tests(cell: str) -> Iterator[str]:
+    """The tests that a cell names; one without a file is in that of the one before."""
+    file = ""
+    for name in re.findall(r"`([^`]+)`", cell):
+        file = name.partition("::")[0] or file
+        yield f"{file}::{name.partition('::')[2]}"
