@@ -1,11 +1,14 @@
-"""Makes and runs a peer's environment: a virtual environment in the user's cache, made once."""
+"""A peer's environment: a virtual environment in the user's cache, made once; or one distribution beside our own."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,3 +62,17 @@ class Peer:
 
 
 PY4DSTEM = Peer("py4dstem", ("py4DSTEM==0.14.18", "numpy<2"))
+DASK_MPI = "dask-mpi==2026.3.0"
+
+
+@contextmanager
+def beside(requirement: str) -> Iterator[Path]:
+    """A folder that holds this distribution and nothing that it needs, for all to read, to be put on Python's path."""
+    with tempfile.TemporaryDirectory(prefix="beamside-peer-") as name:
+        Path(name).chmod(0o755)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", name, requirement]
+        installed = subprocess.run(pip, capture_output=True, text=True, check=False)
+        if installed.returncode:
+            said = installed.stderr[-4000:]
+            raise SystemExit(f"pip could not install {requirement}; is a package index within reach?\n{said}")
+        yield Path(name)
