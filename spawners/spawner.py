@@ -15,6 +15,7 @@ from traitlets import Dict, Integer, TraitError, Unicode, default, validate
 
 from facility.errors import FacilityError, HomeRefused, SubmitRefused
 from facility.image_facts import ImageFact
+from facility.images.chosen import environment_chosen
 from facility.models import Job, JobState, Life
 from facility.places import log_path
 from spawners import job_side
@@ -28,14 +29,7 @@ from spawners.start.follow import QUESTIONS, Start
 from spawners.start.health import LOOK_EVERY, REFUSED_FOR, Health
 from spawners.start.life import JobWatch
 from spawners.start.progress import Event, Story
-from spawners.start.script import (
-    JobSide,
-    batch_script,
-    end_warning,
-    environment_chosen,
-    environment_given,
-    server_command,
-)
+from spawners.start.script import JobSide, batch_script, end_warning, environment_given, server_command
 from spawners.start.submit import see_off, submit_once
 from spawners.takeover import is_owned, left_running, take_over
 from spawners.untyped import Untyped

@@ -44,6 +44,22 @@ def _found(program: str) -> str:
     return found
 
 
+def shared_with_the_node(home: Path) -> list[Path]:
+    """What the image takes from its node, for it brings no system of its own; what lies at home is there anyway."""
+    wanted = {Path("/usr"), Path(sys.prefix), Path(sys.base_prefix)}
+    return sorted(
+        path for path in wanted if not any(path.is_relative_to(other) for other in (wanted - {path}) | {home})
+    )
+
+
+def lay_out_mounts(tree: Path, mounts: list[Path]) -> None:
+    """Make the places at which an image gets what it takes from its node."""
+    for path in mounts:
+        (tree / path.relative_to("/")).mkdir(parents=True)
+    for name in ("bin", "lib", "lib64", "sbin"):
+        (tree / name).symlink_to(f"usr/{name}")
+
+
 def make_image(tree: Path, storage: Path, name: str, environment: Mapping[str, str], **who: Any) -> None:
     """Make an image of a folder in a storage directory, with the label that says that Jupyter is in it.
 

@@ -9,12 +9,9 @@ import pwd
 from facility.answers import Images, WithheldImage
 from facility.errors import NotFound, Unreachable
 from facility.image_facts import ImageCatalogue
-from facility.images import Charliecloud, Driver, Found, PodmanHpc, ShifterGateway, ShifterImg, StaticCatalogue
-from facility.images.charliecloud import COMMAND as CH_IMAGE
+from facility.images import Found, StaticCatalogue
+from facility.images.drivers import driver_of
 from facility.images.judge import image_of, why_not
-from facility.images.podman_hpc import COMMAND as PODMAN_HPC
-from facility.images.shifter_gateway import MUNGE
-from facility.images.shifterimg import COMMAND as SHIFTERIMG
 from facility.profile import System
 from facility.providers.slurm.provider import slurm_environment
 from facility.providers.slurm.run import DirectRunner, Runner
@@ -65,19 +62,6 @@ class SiteImages:
                     offered += [] if reason else [image]
         words = "; ".join(problems)
         return dataclasses.replace(answer, as_of=oldest, images=tuple(offered), withheld=tuple(withheld), problem=words)
-
-
-def driver_of(facts: ImageCatalogue, runner: Runner) -> Driver:
-    """The driver that facility.toml names."""
-    match facts.driver:
-        case "shifter_gateway":
-            return ShifterGateway(facts.url, facts.system, runner, facts.command or MUNGE)
-        case "shifterimg":
-            return ShifterImg(runner, facts.command or SHIFTERIMG)
-        case "podman_hpc":
-            return PodmanHpc(runner, facts.command or PODMAN_HPC)
-        case "charliecloud":
-            return Charliecloud(runner, facts.storage, facts.command or CH_IMAGE)
 
 
 def _fact(facts: ImageCatalogue, runner: Runner, clock: Clock) -> Fact[tuple[Found, ...]]:

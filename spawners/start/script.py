@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from batchspawner.batchspawner import format_template
 
-from facility.image_facts import IMAGE_NAME, RUNTIMES, ImageFact
+from facility.image_facts import ImageFact
 from facility.images.start import in_container
 from facility.profile import System
 from spawners.untyped import Untyped
@@ -62,20 +62,6 @@ def end_warning(seconds: int, walltime: timedelta, template: str) -> list[str]:
     is_long = walltime.total_seconds() >= 2 * (seconds + SIGNAL_EARLY)
     wanted = seconds > 0 and is_long and "USR1" in template
     return [f"--signal=B:USR1@{seconds}"] if wanted else []
-
-
-def environment_chosen(system: System, image: str) -> ImageFact:
-    """What facility.toml says of the environment that was chosen, or its catalogue's name says of a container.
-
-    The host's own where neither says anything: what was chosen passed the door, and is gone since.
-    """
-    if (listed := next((fact for fact in system.images if fact.name == image), None)) is not None:
-        return listed
-    runtime, _, named = image.partition(":")
-    found = next((known for known in RUNTIMES if known == runtime), None)
-    if found is not None and IMAGE_NAME.fullmatch(named):
-        return ImageFact(name=image, driver=found, title=named, image=named)
-    return ImageFact(name="none", title="No container")
 
 
 def server_command(

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from beamside.demo.processes import wait_until
-from tests.charliecloud import ch_image, ch_run, make_image
+from tests.charliecloud import ch_image, ch_run, lay_out_mounts, make_image, shared_with_the_node
 from tests.hub_ext.conftest import identity
 
 if TYPE_CHECKING:
@@ -39,20 +39,9 @@ exec {sys.executable} -m jupyterhub.singleuser "$@"
 """
 
 
-def shared_with_the_node(home: Path) -> list[Path]:
-    """What the image takes from its node, for it brings no system of its own; what lies at home is there anyway."""
-    wanted = {Path("/usr"), Path(sys.prefix), Path(sys.base_prefix)}
-    return sorted(
-        path for path in wanted if not any(path.is_relative_to(other) for other in (wanted - {path}) | {home})
-    )
-
-
 def lay_out_image(tree: Path, mounts: list[Path]) -> None:
     """An image with a server and a kernel of its own."""
-    for path in mounts:
-        (tree / path.relative_to("/")).mkdir(parents=True)
-    for name in ("bin", "lib", "lib64", "sbin"):
-        (tree / name).symlink_to(f"usr/{name}")
+    lay_out_mounts(tree, mounts)
     server, kernel = tree / "lab" / "bin" / "jupyterhub-singleuser", tree / "lab" / "jupyter" / "kernels" / "inside"
     for folder in (server.parent, kernel):
         folder.mkdir(parents=True)

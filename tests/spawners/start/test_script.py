@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from facility.image_facts import ImageFact
-from facility.profile import System
-from spawners.start.script import JobSide, batch_script, end_warning, environment_chosen, environment_given
+from spawners.start.script import JobSide, batch_script, end_warning, environment_given
 
 SIDE = JobSide(["python3", "-I", "/opt/job side.py"], "abc", "http://hub:8081/hub/api", "42000-42009")
 TOOLS = ImageFact(name="tools", driver="module", title="Tools", activate=("module load tools",))
@@ -49,9 +48,3 @@ def test_a_site_says_how_often_servers_report_activity() -> None:
     hubs = {"JUPYTERHUB_ACTIVITY_INTERVAL": "600"}
 
     assert hubs == environment_given({}, hubs, PLAIN, ())
-
-
-def test_an_image_that_the_profile_does_not_list_is_the_hosts_own() -> None:
-    """A container of a catalogue prepares nothing on the host."""
-    assert environment_chosen(System(title="S", images=(PLAIN, TOOLS)), "tools") is TOOLS
-    assert () == environment_chosen(System(title="S", images=(PLAIN, TOOLS)), "registry/other:1").activate
