@@ -260,6 +260,10 @@ class Estimate:
         return None if self.starts is None else max(self.starts - now, timedelta(0))
 
 
+NO_IMAGE = "none"
+"""As the name of an image: the host's own environment."""
+
+
 @dataclass(frozen=True)
 class JobRequest:
     """What a person asked for, judged against the Offer; no free text. Becomes argv of sbatch, never script text."""
@@ -270,7 +274,7 @@ class JobRequest:
     walltime: timedelta
     nodes: int = 1
     reservation: str = ""
-    image: str = "none"
+    image: str = NO_IMAGE
     constraint: str = ""
     cpus_per_task: int | None = None  # None: the partition's default
     memory_mb: int | None = None  # per node; None: the partition's default

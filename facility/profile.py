@@ -98,6 +98,7 @@ class ClusterProfile(_Facts):
     account: Name | None = None
     reservation: Name | None = None
     constraint: str | None = Field(None, pattern=CONSTRAINT)
+    image: str | None = None  # as the catalogue names it, e.g. "shifter:docker:site/mpi:1.0"
     walltime: str | None = Field(None, pattern=r"^[0-9]+:[0-9]{2}$")  # hours:minutes
 
 

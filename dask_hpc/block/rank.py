@@ -21,6 +21,7 @@ from typing import NoReturn
 
 from dask_hpc.block.predecessor import end_predecessor
 from dask_hpc.block.scratch import scratch
+from dask_hpc.mpi.alike import NotAlike, check_versions
 from dask_hpc.mpi.gpus import NoGpus, own_gpus
 from dask_hpc.mpi.place import Place
 from dask_hpc.mpi.world import WrongMpi, enter_world
@@ -33,14 +34,15 @@ WRONG_MPI = 78  # sysexits.h, EX_CONFIG
 def main() -> int:
     """Be one rank of the cluster that the command line names."""
     name, job, block, epoch, *alone = sys.argv[1:]
-    spec, record = read_spec(name), read_record(name)
-    if alone:
-        end_predecessor(int(alone[1]), job)
     try:
+        check_versions(name)
+        spec, record = read_spec(name), read_record(name)
+        if alone:
+            end_predecessor(int(alone[1]), job)
         rank = int(alone[0]) if alone else int(os.environ.get("SLURM_PROCID", "0"))
         os.environ.update(own_gpus(os.environ, spec.gpus_per_rank, rank % spec.ranks_per_node))  # before MPI sees them
-        world = enter_world(1 if alone else spec.ranks, spec.mpi_launch)
-    except (WrongMpi, NoGpus) as error:
+        world = enter_world(1 if alone else spec.ranks, spec.mpi_launch, spec.image)
+    except (WrongMpi, NoGpus, NotAlike) as error:
         if os.environ.get("SLURM_PROCID", "0") == "0":  # one message, not one from every rank
             sys.stderr.write(f"{error}\n")
         return WRONG_MPI

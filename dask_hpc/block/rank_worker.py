@@ -17,6 +17,7 @@ from dask_hpc.block.grace import Grace
 from dask_hpc.gangs.alone import AloneStage
 from dask_hpc.gangs.in_step import StepStage
 from dask_hpc.gangs.member import EXECUTOR, EXTENSION, GangMember, Stage
+from dask_hpc.gangs.no_step import NoStepStage
 from dask_hpc.mpi.network import own_address
 from dask_hpc.mpi.place import Place
 from dask_hpc.mpi.world import has_mpi
@@ -71,4 +72,4 @@ def make_stages(spec: Spec, job: str) -> dict[str, Stage]:
         return dict.fromkeys(("worker", "step"), AloneStage())
     from dask_hpc.gangs.on_mpi import MpiStage  # noqa: PLC0415 - importing it needs MPI to run
 
-    return {"worker": MpiStage(), "step": StepStage(spec, job)}
+    return {"worker": MpiStage(), "step": NoStepStage(spec.image) if spec.image else StepStage(spec, job)}

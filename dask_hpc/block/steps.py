@@ -13,12 +13,16 @@ from contextlib import suppress
 import psutil
 
 from dask_hpc.jobs.within_job import is_step, launch_within, step_environment
+from dask_hpc.mpi.alike import cure
 from dask_hpc.mpi.network import mpi_network
 from dask_hpc.record.folder import Spec
 
 KILL_SECONDS = 5.0
 _LAST_LINES = 6
 _WORDS = 4000  # characters of the last lines that are told
+
+_OF_OUR_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
+"""Variables that would mislead the Python of an image."""
 
 Tell = Callable[..., None]
 
@@ -27,18 +31,22 @@ def rank_environment(environment: Mapping[str, str], spec: Spec) -> dict[str, st
     """The ranks' environment: MPI kept where it belongs, and one thread in each numeric library.
 
     A rank's parallelism is ranks and Dask's threads; BLAS threads on top would only get in one another's way.
-    What the operator's prologue or the user has set is left as it is.
+    What the operator's prologue or the user has set is left as it is. In an image nothing of our own Python stays.
     """
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**threads, **mpi_network(spec.network_interface), **environment}
+    whole = {**threads, **mpi_network(spec.network_interface), **environment}
+    if not spec.image:
+        return whole
+    return {name: value for name, value in {**whole, **spec.variables}.items() if name not in _OF_OUR_PYTHON}
 
 
-def last_words(lines: Collection[str], mpi_launch: str) -> str:
-    """What the ranks said last, with the cure where it was srun that could not launch MPI."""
+def last_words(lines: Collection[str], mpi_launch: str, image: str = "") -> str:
+    """What the ranks said last, with the cure where srun could not launch MPI, or their `image` lacks something."""
     words = " | ".join(lines)[-_WORDS:] or "they said nothing"
     if "MPI type" in words or "mpi/" in words:
         words += f" | mpi_launch is {mpi_launch}: set it in facility.toml to one that `srun --mpi=list` names"
-    return words
+    remedy = cure(words, image, mpi_launch)
+    return f"{words} | {remedy}" if remedy else words
 
 
 class Steps:
@@ -61,7 +69,7 @@ class Steps:
         if beside and spec.launch_one:  # then it is srun
             launch = [launch[0], "--overlap", *launch[1:]]
         numbers = [str(number) for number in (self._block, epoch, rank, instead) if number is not None]
-        python = (sys.executable, "-P", "-m", "dask_hpc.block.rank", spec.name, self._job_id, *numbers)
+        python = (*spec.python, "-m", "dask_hpc.block.rank", spec.name, self._job_id, *numbers)
         argv = (*launch_within(launch, self._job_id), *python)
         try:
             step = await asyncio.create_subprocess_exec(
@@ -92,7 +100,7 @@ class Steps:
                 kept.append(text)
         status = await step.wait()
         del self._running[step], self._epochs[step]
-        self._tell(ended=epoch, status=status, words=last_words(kept, self._spec.mpi_launch))
+        self._tell(ended=epoch, status=status, words=last_words(kept, self._spec.mpi_launch, self._spec.image))
 
 
 def output(process: Process) -> asyncio.StreamReader:

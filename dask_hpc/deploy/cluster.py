@@ -52,6 +52,7 @@ class MPICluster(Handle):
     qos : empty means the site's realtime QOS, "-" the account's default one.
     partition, account : empty means the site's and the user's default.
     reservation, constraint : empty means none.
+    image : the container image that the ranks run in, as the catalogue names it; empty means none.
     walltime : a timedelta, "1:30:00" or "90 minutes"; else the system's default, cut to what fits.
     scheduler : where it is: "job" in the first block's, "here" on this machine, "client" as long as this process lives.
     asynchronous : use it with `await` and `async with`, in the loop that runs.
@@ -83,6 +84,7 @@ class MPICluster(Handle):
         account: str | None = None,
         reservation: str | None = None,
         constraint: str | None = None,
+        image: str | None = None,
         walltime: timedelta | str | None = None,
         scheduler: Place = "job",
         asynchronous: bool = False,
@@ -103,6 +105,7 @@ class MPICluster(Handle):
         threads_per_rank: int | None = None,
         memory_per_rank: int | str | None = None,
         gpus_per_rank: int | None = None,
+        image: str | None = None,
         asynchronous: bool = False,
     ) -> Self:
         """A cluster inside the job that this process runs in: its scheduler and ranks are steps beside what is there.

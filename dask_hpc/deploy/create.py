@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from dask_hpc.deploy.placing import begin
 from dask_hpc.errors import NameTaken
 from dask_hpc.jobs.blocks import Blocks
+from dask_hpc.jobs.in_image import ranks_python, ranks_variables
 from dask_hpc.jobs.recipe import Recipe, write_recipe
 from dask_hpc.jobs.registry import forget, life_of
+from dask_hpc.mpi.alike import write_versions
 from dask_hpc.mpi.network import LOOPBACK
 from dask_hpc.record.folder import Spec, folder_of, reserve, write_spec
 from dask_hpc.record.tls import make_credentials
 from dask_hpc.request.asking import check
 from facility.clusters import BlockRecord, ClusterRecord, read_record, write_record
 from facility.errors import HomeRefused, NotFound
-from facility.models import Life
+from facility.models import NO_IMAGE, Life
 
 
 async def create(name: str, recipe: Recipe, count: int, blocks: Blocks) -> ClusterRecord:
@@ -47,6 +50,8 @@ def _prepare(name: str, recipe: Recipe, count: int, blocks: Blocks) -> ClusterRe
     try:
         make_credentials(folder_of(name))
         write_spec(make_spec(name, recipe, count, blocks))
+        if recipe.request.image != NO_IMAGE:
+            write_versions(name, recipe.request.image)
         write_recipe(name, recipe)
         write_record(record)
     except OSError as error:
@@ -57,13 +62,14 @@ def _prepare(name: str, recipe: Recipe, count: int, blocks: Blocks) -> ClusterRe
 
 async def _granted(recipe: Recipe, blocks: Blocks) -> Recipe:
     """The recipe with the limits that the facility sets on it. Raises OptionError where it does not offer that."""
-    offer = await blocks.offer()
+    offer = await blocks.offer(recipe.request)
     return recipe if offer is None else replace(recipe, limits=check(recipe.request, offer))
 
 
 def make_spec(name: str, recipe: Recipe, count: int, blocks: Blocks) -> Spec:
     """What the jobs of this cluster must know."""
     request, system, knobs = recipe.request, recipe.system, recipe.knobs
+    has_image, around = request.image != NO_IMAGE, blocks.environment
     return Spec(
         name=name,
         nodes=request.nodes,
@@ -73,6 +79,9 @@ def make_spec(name: str, recipe: Recipe, count: int, blocks: Blocks) -> Spec:
         network_interface=system.network_interface or (LOOPBACK if system.scheduler == "none" else ""),
         launch=blocks.launch(request, recipe.ranks_per_node),
         launch_one=blocks.launch_one(request),
+        python=ranks_python(request.image, system, around, str(Path.cwd())),
+        image=request.image if has_image else "",
+        variables=ranks_variables(request.image, system, around),
         blocks=count,
         mpi_launch=system.mpi_launch,
         idle_timeout=knobs.idle_timeout,

@@ -159,7 +159,7 @@ class StepStage:
     def _lead(self, part: Part, desk: Desk) -> Outcome:
         argv = step_argv(self._spec.launch, self._job, len(part.ranks), self._spec.ranks_per_node)
         what = (self._spec.name, part.gang, part.addresses[0], str(len(part.ranks)))
-        step = Step((*argv, sys.executable, "-P", "-m", "dask_hpc.gangs.step", *what))
+        step = Step((*argv, *self._spec.python, "-m", "dask_hpc.gangs.step", *what))
         try:
             wait_for(lambda: step.has_ended() or (desk.result is not None and desk.result[0]), part.stop)
             if desk.result is None:

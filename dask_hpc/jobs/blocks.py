@@ -57,8 +57,11 @@ class Blocks(Protocol):
         """The reservations there are."""
         ...
 
-    async def offer(self) -> Offer | None:
-        """What this user may use, each part as far as it is known; None where nobody grants anything."""
+    async def offer(self, request: JobRequest) -> Offer | None:
+        """What this user may use, each part as far as it is known; None where nobody grants anything.
+
+        Images are asked for only where the request names one.
+        """
         ...
 
     async def ahead(self, job: Job) -> int | None:

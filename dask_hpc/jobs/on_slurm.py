@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import sys
@@ -12,11 +13,12 @@ from pathlib import Path
 
 from dask_hpc.config import Knobs
 from dask_hpc.jobs import processes
+from dask_hpc.jobs.asking_images import images_of
 from dask_hpc.jobs.asking_slurm import offer_of
 from dask_hpc.jobs.within_job import is_step, job_of
 from dask_hpc.record.folder import log_of
 from facility.errors import SubmitRefused, Unreachable
-from facility.models import Job, JobRequest, JobState, Reservation
+from facility.models import NO_IMAGE, Job, JobRequest, JobState, Reservation
 from facility.offer import Offer
 from facility.profile import System
 from facility.providers.slurm import DirectRunner, Slurm, slurm_environment
@@ -53,7 +55,7 @@ class SlurmBlocks:
     def __init__(self, system: System, knobs: Knobs) -> None:
         self._system, self._knobs = system, knobs
         self._environment = job_environment(os.environ, knobs.environment) | slurm_environment(system)
-        run = DirectRunner(self._environment)
+        self._run = run = DirectRunner(self._environment)
         self._slurm, self._steps = Slurm(system, run), SlurmSteps(system, run)
 
     @property
@@ -149,9 +151,12 @@ class SlurmBlocks:
         """See `Blocks.reservations`."""
         return await self._slurm.reservations()
 
-    async def offer(self) -> Offer:
+    async def offer(self, request: JobRequest) -> Offer:
         """See `Blocks.offer`."""
-        return await offer_of(self._slurm, current_user())
+        if request.image == NO_IMAGE:
+            return await offer_of(self._slurm, current_user())
+        offer, images = await asyncio.gather(offer_of(self._slurm, current_user()), images_of(self._system, self._run))
+        return replace(offer, images=images)
 
     async def ahead(self, job: Job) -> int | None:
         """See `Blocks.ahead`."""

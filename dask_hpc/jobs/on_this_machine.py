@@ -58,7 +58,7 @@ class LocalBlocks:
         """None: nothing is shared here."""
         return ()
 
-    async def offer(self) -> None:
+    async def offer(self, request: JobRequest) -> None:
         """See `Blocks.offer`: the machine is its user's."""
 
     async def ahead(self, job: Job) -> None:

@@ -28,8 +28,10 @@ def has_mpi() -> bool:
     return importlib.util.find_spec("mpi4py") is not None
 
 
-def enter_world(expected: int, mpi_launch: str) -> World:
+def enter_world(expected: int, mpi_launch: str, image: str = "") -> World:
     """Initialise MPI and prove, by one collective, that all ranks of the step are in COMM_WORLD.
+
+    image : what this process is inside of, whose MPI then counts; empty where that is none.
 
     Raises WrongMpi, naming the cure, where MPI sees another world than the one that was started.
     """
@@ -45,11 +47,11 @@ def enter_world(expected: int, mpi_launch: str) -> World:
     world = MPI.COMM_WORLD
     if world.size != expected:
         library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
+        elsewhere = f"build image {image} with an MPI that does" if image else "select another MPI in mpi_prologue"
         raise WrongMpi(
             f"MPI sees a world of {world.size} rank, but {expected} ranks were started with --mpi={mpi_launch}: "
             f"this MPI ({library}) does not speak {mpi_launch}. Set mpi_launch of the system in facility.toml to what "
-            "it speaks (pmi2 for PyPI's mpich; `srun --mpi=list` names what Slurm offers), or select another MPI in "
-            "mpi_prologue."
+            f"it speaks (pmi2 for PyPI's mpich; `srun --mpi=list` names what Slurm offers), or {elsewhere}."
         )
     if MPI.Query_thread() != MPI.THREAD_MULTIPLE:
         raise WrongMpi("this MPI grants no MPI_THREAD_MULTIPLE, so tasks could not call it; select another MPI")

@@ -10,7 +10,8 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dask_hpc.errors import NameTaken
@@ -35,6 +36,7 @@ class Spec:
     memory_per_rank: int  # bytes
     network_interface: str
     launch: tuple[str, ...]  # argv that starts the ranks, up to the Python of the ranks
+    python: tuple[str, ...]  # argv of that Python, up to its module; in an image, by the container's runtime
     launch_one: tuple[str, ...]  # the same for one lost rank; "{node}" stands for its node
     blocks: int  # how many the cluster begins with
     mpi_launch: str  # for the message to a person whose MPI does not speak it
@@ -45,6 +47,8 @@ class Spec:
     silence_timeout: float  # seconds
     gpus_per_rank: int = 0
     place: str = "job"  # of the scheduler; see `dask_hpc.deploy.placing`
+    image: str = ""  # the container image that the ranks are in; empty: none
+    variables: Mapping[str, str] = field(default_factory=dict)  # of the ranks in it, where they differ from the job's
 
     @property
     def ranks(self) -> int:
@@ -115,7 +119,7 @@ def log_of(name: str, block: int) -> Path:
 def read_spec(name: str) -> Spec:
     """The spec that `write_spec` left."""
     found = json.loads((folder_of(name) / _SPEC).read_text(encoding="utf-8"))
-    return Spec(**{**found, "launch": tuple(found["launch"]), "launch_one": tuple(found["launch_one"])})
+    return Spec(**{**found, **{key: tuple(found[key]) for key in ("launch", "launch_one", "python")}})
 
 
 def last_log_lines(name: str, lines: int = 15) -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from dask_hpc.request.walltime import Limit
 from facility.admission import JudgedReservation
 from facility.errors import OptionError
-from facility.models import JobRequest, Partition
+from facility.models import NO_IMAGE, JobRequest, Partition
 from facility.offer import Offer
+
+_SHOWN_IMAGES = 10  # a catalogue may have thousands; those that are spelt most like it
 
 
 def check(request: JobRequest, offer: Offer) -> tuple[Limit, ...]:
@@ -23,6 +26,7 @@ def check(request: JobRequest, offer: Offer) -> tuple[Limit, ...]:
     partition = _partition(request, offer)
     _check_qos(request, offer)
     _check_reservation(request, offer)
+    _check_image(request, offer)
     longest = [(partition.max_walltime, f"partition {partition.name} allows")] if partition else []
     longest += [(qos.max_walltime, f"QOS {qos.name} allows") for qos in offer.qos.value if qos.name == request.qos]
     return tuple(Limit(span, why) for span, why in longest if span is not None)
@@ -75,6 +79,15 @@ def _check_inside(request: JobRequest, found: JudgedReservation, offer: Offer) -
         raise OptionError("nodes", f"{request.nodes} are more than the {found.node_count} of {found.name}")
     if found.partition and request.partition and found.partition != request.partition:
         raise OptionError("partition", f"{found.name} lies in partition {found.partition}, not in {request.partition}")
+
+
+def _check_image(request: JobRequest, offer: Offer) -> None:
+    known = sorted(image.name for image in offer.images.value)
+    if request.image == NO_IMAGE or offer.images.as_of is None or request.image in known:
+        return
+    shown = get_close_matches(request.image, known, _SHOWN_IMAGES, cutoff=0.0) if known else []
+    more = f" and {len(known) - len(shown)} more" if len(known) > len(shown) else ""
+    raise OptionError("image", f"there is no image {request.image} that you may use; there are {_listed(shown)}{more}")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from dask_hpc.request.shape import SLURMS_OWN, Shape
-from facility.models import JobRequest
+from facility.models import NO_IMAGE, JobRequest
 from facility.profile import System
 
 AGENT_MB = 1024  # for the scheduler and the agent, which live beside the ranks of the first node
@@ -22,6 +22,7 @@ def read_request(system: System, shape: Shape) -> JobRequest:
         walltime=timedelta(minutes=system.default_walltime_minutes),
         nodes=shape.nodes,
         reservation=shape.reservation if queued else "",
+        image=(shape.image or NO_IMAGE) if queued else NO_IMAGE,
         constraint=shape.constraint if queued else "",
         cpus_per_task=shape.threads_per_rank,
         memory_mb=shape.ranks_per_node * shape.memory_per_rank // MIB + AGENT_MB,

@@ -44,6 +44,7 @@ class Shape:
     account: str  # empty: the user's default
     reservation: str  # empty: none
     constraint: str  # empty: none
+    image: str  # empty: none, the ranks are of the Python that makes the cluster
     walltime: timedelta | None  # None: the system's default, cut to what fits
 
     @property
@@ -115,6 +116,12 @@ def _features(value: object) -> str:
     return value
 
 
+def _image(value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise OptionError("", f"{value!r} is no name of an image")
+    return value
+
+
 def _walltime(value: object) -> timedelta | None:
     if not isinstance(value, timedelta | str):
         raise TypeError(value)
@@ -133,6 +140,7 @@ _READERS = {
     "account": _name,
     "reservation": _name,
     "constraint": _features,
+    "image": _image,
     "walltime": _walltime,
 }
 

@@ -11,7 +11,7 @@ from dask_hpc.request.asking import check
 from dask_hpc.request.walltime import Limit
 from facility.admission import JudgedReservation, judge
 from facility.errors import OptionError
-from facility.models import Entitlement, JobRequest, Partition, Qos, Reservation
+from facility.models import Entitlement, Image, JobRequest, Partition, Qos, Reservation
 from facility.offer import Offer, Part
 
 NOW = datetime.now(UTC)
@@ -75,9 +75,19 @@ def test_what_is_not_offered_is_refused_with_what_is(choice: dict[str, object], 
     assert (refusal.value.field, words in refusal.value.reason) == (field, True), refusal.value.reason
 
 
+def test_an_image_that_is_not_offered_is_refused_with_those_spelt_most_like_it() -> None:
+    """A catalogue may have thousands."""
+    images = tuple(Image(f"shifter:docker:lab:{number}", "shifter", "Lab") for number in range(30))
+    offer = replace(OFFER, images=Part(images, NOW))
+
+    assert check(replace(REQUEST, image="shifter:docker:lab:7"), offer)
+    with pytest.raises(OptionError, match=r"no image shifter:docker:lab:77 that you may use.*lab:7,.*and 20 more"):
+        check(replace(REQUEST, image="shifter:docker:lab:77"), offer)
+
+
 def test_what_is_not_known_forbids_nothing() -> None:
     """The scheduler judges it then."""
-    assert check(replace(REQUEST, account="m1234", qos="fast", reservation="moon", nodes=99), UNKNOWN) == ()
+    assert check(replace(REQUEST, account="m1234", qos="fast", reservation="moon", nodes=99, image="x"), UNKNOWN) == ()
 
 
 def test_without_accounts_a_reservation_only_has_to_be_there() -> None:
