@@ -23,10 +23,18 @@ PLACES = (
 """Variables that name one path, which may be another inside."""
 
 OF_THE_STEP = (
-    "PMI*", "UCX_*", "MPICH_*", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
-    "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL",
+    "PMI*", "UCX_*", "MPICH_*", "MPIR_*", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL",
 )  # fmt: skip
 """What srun and the agent tell a rank, for a runtime that lets in only what it is told by name."""
+
+
+EACH_IN_A_NAMESPACE = frozenset({"charliecloud", "podman-hpc"})
+"""Runtimes that give each rank a user namespace of its own."""
+
+WITHOUT_CMA = {"MPIR_CVAR_CH4_CMA_ENABLE": "0"}
+"""What keeps MPICH from reading the memory of another rank (process_vm_readv(2)), which the kernel refuses between user
+namespaces. Open MPI looks for itself (its pull request 6997)."""
 
 
 def ranks_python(image: str, system: System, environment: Mapping[str, str], folder: str) -> tuple[str, ...]:
@@ -47,12 +55,13 @@ def ranks_python(image: str, system: System, environment: Mapping[str, str], fol
 
 
 def ranks_variables(image: str, system: System, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables whose paths are others inside the image, with those."""
+    """What the ranks have otherwise than the job: paths as they are inside, and how MPI gets on there."""
     if image == NO_IMAGE:
         return {}
     runtime, home = _container(image, system).driver, _home(environment)
     inside = {name: path_inside(runtime, environment[name], home) for name in PLACES if name in environment}
-    return {name: path for name, path in inside.items() if path != environment[name]}
+    moved = {name: path for name, path in inside.items() if path != environment[name]}
+    return moved if runtime not in EACH_IN_A_NAMESPACE else {**WITHOUT_CMA, **moved}
 
 
 def _home(environment: Mapping[str, str]) -> str:

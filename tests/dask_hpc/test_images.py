@@ -107,9 +107,11 @@ def test_ranks_in_an_image_are_workers_and_one_mpi_world(inside: Notebooks) -> N
         CLUSTER
         + """
 def where(comm):
-    import dask_hpc
+    import dask_hpc, numpy
     from mpi4py import MPI
-    return [comm.allreduce(comm.rank), dask_hpc.__file__, MPI.Get_processor_name()]
+    total = numpy.empty(2**20)  # large enough for MPI to copy it by another way than small messages
+    comm.Allreduce(numpy.full(2**20, float(comm.rank)), total)
+    return [total.sum() / 2**20, dask_hpc.__file__, MPI.Get_processor_name()]
 ranks = cluster.run_mpi(where).result(timeout=60)
 outside = client.run_on_scheduler(lambda: os.path.exists("/own/site"))
 answer = [ranks, client.submit(sum, [40, 2]).result(timeout=60), outside]

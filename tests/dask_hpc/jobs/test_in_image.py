@@ -13,7 +13,7 @@ from dask_hpc.jobs.in_image import ranks_python, ranks_variables
 from dask_hpc.mpi.alike import NotAlike, check_versions, cure, differences, versions, write_versions
 from dask_hpc.record.folder import reserve
 from facility.errors import OptionError, ProfileError
-from facility.image_facts import ImageFact
+from facility.image_facts import Container, ImageFact
 from facility.profile import System, read_profile
 from tests.dask_hpc.recipes import PROVIDER, RECIPE
 
@@ -54,7 +54,17 @@ def test_the_ranks_python_is_called_by_the_images_runtime() -> None:
 
 def test_paths_below_the_home_directory_are_those_inside() -> None:
     """Others are the operator's to mount, under their own path."""
-    assert {"XDG_STATE_HOME": "/home/ana/state"} == ranks_variables(IMAGE, SYSTEM, AROUND)
+    found = ranks_variables(IMAGE, SYSTEM, AROUND)
+
+    assert ("/home/ana/state", None) == (found["XDG_STATE_HOME"], found.get("DASK_CONFIG"))
+
+
+def test_ranks_in_namespaces_of_their_own_do_not_read_one_anothers_memory() -> None:
+    """The kernel would refuse it, and MPICH would end the job with the first large message."""
+    shifter = SYSTEM.model_copy(update={"containers": {**SYSTEM.containers, "shifter": Container()}})
+
+    assert "0" == ranks_variables(IMAGE, SYSTEM, AROUND)["MPIR_CVAR_CH4_CMA_ENABLE"]
+    assert {} == ranks_variables("shifter:docker:lab:1", shifter, AROUND)
 
 
 def test_variables_of_the_python_outside_do_not_get_in() -> None:
