@@ -27,7 +27,8 @@ class Charliecloud:
     def __init__(self, runner: Runner, storage: str, command: Sequence[str] = COMMAND) -> None:
         self._runner = runner
         self._storage = Path(storage)
-        self._argv = (*command, "list", "--storage", storage)
+        # the storage may be somebody else's, who alone can lock it
+        self._argv = (*command, "list", "--no-lock", "--storage", storage)
 
     async def found(self) -> tuple[Found, ...]:
         """See `Driver.found`."""
