@@ -16,7 +16,7 @@ from dask_hpc.config import read_knobs
 from dask_hpc.deploy.create import create
 from dask_hpc.deploy.ending import end_cluster
 from dask_hpc.deploy.placing import begun
-from dask_hpc.deploy.reach import link_to, reach
+from dask_hpc.deploy.reach import link_to, reach, unless_over
 from dask_hpc.deploy.scaling import Scaling
 from dask_hpc.deploy.shown import block_lines, progress, rows
 from dask_hpc.errors import ClusterEnded
@@ -86,7 +86,10 @@ class Handle(Scaling):
     async def _connect(self) -> None:
         self.record = record = await wait_running(self.name, self._provider, self._tell)
         self.scheduler_comm = await reach(record, self.security, self._provider)
-        await super()._start()
+        try:
+            await unless_over(super()._start(), record, self._provider)
+        except OSError as error:  # it goes, and has not said why yet
+            raise await wait_over(record, self._knobs.close_timeout, self._provider) from error
         self._tell(f"job {record.job_ids[0]} runs the scheduler at {record.scheduler_address}")
         self._hear_all(self.scheduler_info.pop("blocks"))
         await self._send_early_wish()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from distributed.core import rpc
 from distributed.security import Security
@@ -14,6 +16,25 @@ from dask_hpc.sessions.dialling import address_of
 from facility.clusters import BASE_URL, ClusterRecord
 from facility.errors import Unreachable
 
+Answer = TypeVar("Answer")
+
+
+async def unless_over(work: Awaitable[Answer], record: ClusterRecord, blocks: Blocks) -> Answer:
+    """What `work` returns, or raises; Dask tries a dead address for long, so it is given up with the cluster.
+
+    Raises ClusterEnded where that is over before.
+    """
+    doing = asyncio.ensure_future(work)
+    over = asyncio.ensure_future(wait_over(record, None, blocks))
+    try:
+        await asyncio.wait({doing, over}, return_when=asyncio.FIRST_COMPLETED)
+        if over.done():
+            raise over.result()
+        return await doing
+    finally:
+        doing.cancel()
+        over.cancel()
+
 
 async def reach(record: ClusterRecord, security: Security, blocks: Blocks) -> rpc:
     """The scheduler, once it has proved to be the one that the record names; a cut network does not end the line to it.
@@ -21,13 +42,9 @@ async def reach(record: ClusterRecord, security: Security, blocks: Blocks) -> rp
     Raises ClusterEnded where the cluster is over, Unreachable where it does not answer though its job is there.
     """
     scheduler = rpc(address_of(record.name), connection_args=security.get_connection_args("client"))
-    answer = asyncio.ensure_future(scheduler.identity(n_workers=0))
-    over = asyncio.ensure_future(wait_over(record, None, blocks))  # Dask tries a dead address for long
     try:
-        await asyncio.wait({answer, over}, return_when=asyncio.FIRST_COMPLETED)
-        if over.done():
-            raise over.result()
-        if (await answer)["id"] != record.scheduler_id:
+        answer = await unless_over(scheduler.identity(n_workers=0), record, blocks)
+        if answer["id"] != record.scheduler_id:
             raise ended(record, f"another scheduler answers at {record.scheduler_address}")
     except OSError as error:
         await scheduler.close_rpc()
@@ -36,9 +53,6 @@ async def reach(record: ClusterRecord, security: Security, blocks: Blocks) -> rp
     except BaseException:
         await scheduler.close_rpc()
         raise
-    finally:
-        answer.cancel()
-        over.cancel()
     return scheduler
 
 
