@@ -30,6 +30,7 @@ SECOND_TRIES = 6
 """So many tests of a run may need a second try, where `--reruns` grants one; each is named at its end."""
 ALIKE = (
     "beamside/",
+    "dask_hpc/block/test_images.py",
     "dask_hpc/bragg/",
     "dask_hpc/deploy/test_named.py",
     "dask_hpc/deploy/test_placing.py",
