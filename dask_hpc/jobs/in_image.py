@@ -28,7 +28,6 @@ OF_THE_STEP = (
 )  # fmt: skip
 """What srun and the agent tell a rank, for a runtime that lets in only what it is told by name."""
 
-
 EACH_IN_A_NAMESPACE = frozenset({"charliecloud", "podman-hpc"})
 """Runtimes that give each rank a user namespace of its own."""
 

@@ -58,9 +58,9 @@ def differences(image: str, wanted: Mapping[str, str], found: Mapping[str, str])
     there = ", ".join(f"{name} {found.get(name) or '(none)'}" for name in wrong)
     here = ", ".join(f"{name} {wanted[name]}" for name in wrong)
     packages = " ".join(f"{name}=={wanted[name]}" for name in wrong if name != "python")
-    cure = f"pip install {packages}" if "python" not in wrong else f"Python {wanted['python']}"
+    need = f"pip install {packages}" if "python" not in wrong else f"Python {wanted['python']}"
     return (
-        f"image {image} has {there}, and the Python that made the cluster has {here}: build the image with {cure}, "
+        f"image {image} has {there}, and the Python that made the cluster has {here}: build the image with {need}, "
         "or make the cluster with what the image has"
     )
 
