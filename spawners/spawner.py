@@ -281,7 +281,8 @@ class FacilitySpawner(Door, ClosedSlurmSpawner):
         if not runs or intent.stopping or self._start is not None:
             return  # nothing runs, or what runs has not claimed yet
         if self._health is None or (self._health.host, self._health.port) != (intent.host, intent.port):
-            seen = self._entered  # a start of this hub process that is over saw the server listen
+            # a start of this hub process that is over saw it listen, and so did the spawner that it was taken over from
+            seen = self._entered or intent.is_taken_over
             self._health = Health(intent.host, intent.port, REFUSED_FOR if seen else self.http_timeout)
         if intent.hint != Kind.SERVER_DIED and not await self._health.is_dead():
             if self._health.is_doubtful and (self._close_look is None or self._close_look.done()):
