@@ -20,6 +20,7 @@ import argparse
 import contextlib
 import os
 import pwd
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -79,7 +80,7 @@ def by_mpi(workers: int, commands: Commands, options: Sequence[str] = ()) -> Ite
     limits = ("--nthreads", "1", "--memory-limit", "512 MiB")
     argv = [commands.srun, "--mpi=pmi2", *rank, *limits, *options]
     asked = (f"--ntasks={workers + 1}", "--nodes=1", f"--mem={512 * (workers + 2)}M", "--time=0:10:00")
-    script = "#!/bin/sh\nexec " + " ".join(f"'{word}'" for word in argv) + "\n"
+    script = f"#!/bin/sh\nexec {shlex.join(argv)}\n"
     submitted = subprocess.run(
         [commands.sbatch, "--parsable", *asked], input=script, cwd=folder, text=True, capture_output=True, check=True
     )

@@ -10,8 +10,8 @@ from dask_hpc.bragg.kernels.finegrid import fine_axis, grid_offsets
 from dask_hpc.bragg.kernels.numpy_tier import interpolate
 
 
-# rounding, times the range of the window's weights, some 200 an axis: processors differ in it; over forty noises and
-# four shapes the worst was 1.4e-14 and 2.2e-5 of the bound's unit
+# what is left is rounding, made larger by the range of the window's weights, some 200 an axis, and other on each kind
+# of processor; the worst point of forty noises in these shapes was off by 1.4e-14 in double, 2.2e-5 in single precision
 @pytest.mark.parametrize("shape", [(32, 48), (33, 48), (32, 45), (31, 37)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("f8", 1e-12), ("f4", 5e-5)])
 def test_the_interpolant_is_exact_near_the_edges_too(shape, dtype, tolerance) -> None:
@@ -29,7 +29,9 @@ def test_the_interpolant_is_exact_near_the_edges_too(shape, dtype, tolerance) ->
         rows = np.exp(2j * np.pi * np.outer(i + steps, np.fft.fftfreq(shape[0])))
         columns = np.exp(2j * np.pi * np.outer(j + steps, np.fft.fftfreq(shape[1])))
         expected = (rows @ spectrum @ columns.T).real
-        assert np.abs(grid - expected).max() < tolerance * np.abs(spectrum).sum()
+        error = np.abs(grid - expected) / np.abs(spectrum).sum()
+        assert error.max() < tolerance
+        assert np.sqrt(np.mean(error**2)) < tolerance / 5
 
 
 def test_an_odd_upsampling_has_its_centre_on_the_grid() -> None:
