@@ -33,6 +33,9 @@ COMING_BACK = 0.2
 INSISTING = 20.0
 """Seconds that a start waits for an answer in whose place nothing stands: refused, it would only be tried again."""
 
+SLICES = 10
+"""Parts of a patience, each waited for by itself; see `_within`."""
+
 RECENT = 60.0
 """Seconds for which an answer that was had is not called old for a newer one that a page did not wait for."""
 
@@ -181,9 +184,8 @@ class _Question(Generic[Answer]):
             return self._stand_in(user, "the facility service did not answer lately; it is asked again in a moment")
         patience = min(patience, QUICK if self._is_recent(user) else COMING_BACK) if quick else patience
         try:
-            async with asyncio.timeout(patience):
-                # one who stops waiting leaves the question to the others, and its answer to the next
-                return self._told(await asyncio.shield(self._question(user)))
+            # one who stops waiting leaves the question to the others, and its answer to the next
+            return self._told(await _within(patience, self._question(user)))
         except TimeoutError:
             last, failed = self._last.get(user), self._failed.get(user)
             if quick and last and not failed:
@@ -235,6 +237,18 @@ class _Question(Generic[Answer]):
         if last is None or self._expired(last):
             return Part(None, None, problem=f"{self._what}: {problem}")
         return Part(last, last.as_of, stale=True, problem=f"{self._what}: {problem}")
+
+
+async def _within(patience: float, question: asyncio.Task[Answer]) -> Answer:
+    """The answer that comes within `patience` seconds of waiting; the question goes on where none does.
+
+    Raises TimeoutError. What counts is the time that this process was free to hear the answer: while it is busy with
+    hundreds of starts, one turn of its event loop may take seconds, and an answer takes several turns to be read.
+    """
+    for _ in range(SLICES):
+        if (await asyncio.wait({question}, timeout=patience / SLICES))[0]:
+            return question.result()
+    raise TimeoutError
 
 
 def _not_ended(known: tuple[JudgedReservation, ...]) -> tuple[JudgedReservation, ...]:

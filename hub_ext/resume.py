@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from itertools import groupby
+from operator import attrgetter
 
 from hub_ext.notice import tell_spawners
 from hub_ext.proxy_watch import keep_routes
@@ -23,6 +25,9 @@ SWEEP_EVERY = 30.0
 """Seconds between two looks, in the shared feed, for a job of ours that no open intent knows."""
 
 
+_owner = attrgetter("user")
+
+
 class Resumption:
     """Enters every unfinished start again, once the hub is up and its own start-up check is over."""
 
@@ -35,16 +40,23 @@ class Resumption:
         await self._app._start_future  # set by JupyterHub when it listens and its proxy is checked
         if not self._app.proxy.should_start:
             self._keep(keep_routes(self._app))
-        for intent in self._intents:
-            if self._is_removed(intent):
-                self._keep(self._see_off(intent, f"the server {intent.server!r} of {intent.user} was removed"))
-            elif intent.stopping or not intent.is_claimed:
-                self._keep(self._resume(intent))
-            elif self._is_let_go(intent):
-                self._keep(self._settle(intent))
+        for name, intents in groupby(sorted(self._intents, key=_owner), _owner):
+            user = self._app.users.get(name)  # once a person: JupyterHub reads all their servers from its database
+            known = user.orm_user.orm_spawners if user is not None else None
+            for intent in intents:
+                self._take_up(intent, known)
         for desk in current_desks():
             self._keep(self._sweep(desk))
             self._keep(tell_spawners(self._app, desk))
+
+    def _take_up(self, intent: Intent, known: Untyped) -> None:
+        """Go on with one intent. `known`: the person's servers by name; None where JupyterHub knows no such person."""
+        if known is not None and intent.server not in known:  # it was removed for good
+            self._keep(self._see_off(intent, f"the server {intent.server!r} of {intent.user} was removed"))
+        elif intent.stopping or not intent.is_claimed:
+            self._keep(self._resume(intent))
+        elif known is not None and known[intent.server].server is None:  # another spawner ended it meanwhile
+            self._keep(self._settle(intent))
 
     @staticmethod
     async def _sweep(desk: Desk) -> None:
@@ -82,21 +94,11 @@ class Resumption:
         else:
             spawner._spawn_future = None
 
-    def _is_removed(self, intent: Intent) -> bool:
-        """Whether JupyterHub knows the person and not even the server's name: it was removed for good."""
-        user = self._app.users.get(intent.user)
-        return user is not None and intent.server not in user.orm_user.orm_spawners
-
     @staticmethod
     async def _see_off(intent: Intent, why: str) -> None:
         """End a job that nobody can reach or stop any more, if there still is one, and the intent with it."""
         log.warning("%s; job %s is cancelled if it still runs", why, intent.job_id or "(none)")
         await see_off(current_desks().of(intent), intent)
-
-    def _is_let_go(self, intent: Intent) -> bool:
-        """Whether JupyterHub knows the person and no server: another spawner ran the hub meanwhile, and ended it."""
-        user = self._app.users.get(intent.user)
-        return user is not None and user.orm_user.orm_spawners[intent.server].server is None
 
     async def _settle(self, intent: Intent) -> None:
         """Look until the job is gone, and name its end; JupyterHub looks after no server that it does not know."""

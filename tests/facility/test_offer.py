@@ -159,6 +159,31 @@ async def test_who_insists_is_not_refused_for_a_service_that_is_slow_or_left_alo
     )
 
 
+async def test_a_hub_that_is_busy_with_a_crowd_hears_the_answer_all_the_same(
+    source: OfferSource, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn of the hub's event loop takes long, and an answer several turns: that is no fault of the service."""
+    monkeypatch.setattr(offers, "INSISTING", 0.3)
+    judged, answered = service._judge, asyncio.Event()
+
+    async def in_several_turns() -> None:
+        for _ in range(4):
+            await asyncio.sleep(0)
+        await judged()
+        answered.set()
+
+    async def crowd() -> None:
+        while not answered.is_set():
+            time.sleep(0.15)  # noqa: ASYNC251 - the work of other people's starts
+            await asyncio.sleep(0)
+
+    service._judge = in_several_turns  # type: ignore[method-assign]
+
+    found, _ = await asyncio.gather(source.offer("ana", insist=True), crowd())
+
+    assert (found.problems, found.accounts) == ((), ("ncem", "als"))
+
+
 async def test_a_reservation_that_ended_since_is_not_offered(source: OfferSource, service: Service) -> None:
     """An old answer is judged by the present time."""
     service.ends = datetime.now(UTC) + timedelta(seconds=0.05)
