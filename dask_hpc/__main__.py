@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     for name in ("partition", "account", "reservation", "constraint"):
         make.add_argument(f"--{name}", help=f"see --{name} of sbatch(1)")
     make.add_argument("--image", help='the container image of the ranks, e.g. "shifter:docker:site/mpi:1.0"')
+    make.add_argument("--packed-environment", metavar="ARCHIVE", help="of the ranks' Python, as conda-pack makes it")
     make.add_argument("--walltime", help='"1:30:00" or "90 minutes"')
     make.add_argument("--scheduler", default="job", help='where it is: "job", or "here" on this machine')
     make.add_argument("--wait", metavar="TIME", help='wait until all ranks have come, at most "2 minutes"')

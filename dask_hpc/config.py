@@ -21,7 +21,8 @@ dask.config.update_defaults({"dask_hpc": _KNOWN})
 
 SHAPE = (
     "nodes", "ranks-per-node", "threads-per-rank", "memory-per-rank", "gpus-per-rank", "blocks",
-    "qos", "partition", "account", "reservation", "constraint", "image", "walltime",
+    "qos", "partition", "account", "reservation", "constraint", "image", "packed-environment",
+    "walltime",
 )  # fmt: skip
 """The keys that say what a cluster is made of; `dask_hpc.request.shape` reads and judges them."""
 

@@ -42,6 +42,7 @@ class Commands(_Facts):
     sacctmgr: str = "sacctmgr"
     srun: str = "srun"
     sshare: str = "sshare"
+    sbcast: str = "sbcast"
 
 
 class Words(_Facts):
@@ -99,6 +100,7 @@ class ClusterProfile(_Facts):
     reservation: Name | None = None
     constraint: str | None = Field(None, pattern=CONSTRAINT)
     image: str | None = None  # as the catalogue names it, e.g. "shifter:docker:site/mpi:1.0"
+    packed_environment: str | None = Field(None, pattern=r"^[/~]")  # the archive of the ranks' Python
     walltime: str | None = Field(None, pattern=r"^[0-9]+:[0-9]{2}$")  # hours:minutes
 
 

@@ -21,6 +21,7 @@ class Agent:
     def __init__(self, spec: Spec, block: int, job_id: str) -> None:
         self.spec, self.block, self.job_id = spec, block, job_id
         self._link: Link | None = None
+        self._steps: Steps | None = None
 
     def leave_soon(self) -> None:
         """Tell the scheduler that the job will end before long, whatever anybody wishes."""
@@ -31,6 +32,12 @@ class Agent:
         """Tell the scheduler that the job is over, so that it lets the ranks go."""
         if self._link is not None:
             self._link.send(told=True)
+        self.job_is_over()
+
+    def job_is_over(self) -> None:
+        """Have the nodes tidied up before Slurm kills what runs there."""
+        if self._steps is not None:
+            self._steps.job_is_over()
 
     async def serve(self, address: str) -> str:
         """Do what the scheduler at `address` asks until it ends the block, and return why it did.
@@ -39,12 +46,12 @@ class Agent:
         Raises OSError where no scheduler answers.
         """
         link = self._link = await open_link(folder_of(self.spec.name), address)
-        steps = Steps(self.spec, self.block, self.job_id, link.send)
+        steps = self._steps = Steps(self.spec, self.block, self.job_id, link.send)
         try:
             link.send(block=self.block, job=self.job_id)
             return await self._obey(link, steps)
         finally:
-            await steps.end(self.spec.close_timeout)
+            await steps.close(self.spec.close_timeout)
             link.close()
 
     async def _obey(self, link: Link, steps: Steps) -> str:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from dask_hpc.block.agent import Agent
-from dask_hpc.block.steps import KILL_SECONDS, end_process, output
+from dask_hpc.block.child import KILL_SECONDS, end_process, output
 from dask_hpc.record.folder import Spec, remove_credentials
 from facility.clusters import BlockRecord, ClusterRecord, read_record, write_record
 from facility.errors import NotFound
@@ -64,6 +64,8 @@ class FirstBlock:
             await asyncio.wait({word, *ends, *ranks}, return_when=asyncio.FIRST_COMPLETED)
             if self.told_to_end.is_set():
                 self.fail(TOLD_TO_END)  # at once: Slurm kills after KillWait, wherever we are then
+                if self.agent is not None:
+                    self.agent.job_is_over()
             _close_input(scheduler)
             await asyncio.wait({word}, timeout=self.spec.close_timeout + _CLOSE_SECONDS)
             if not word.done():

@@ -41,7 +41,7 @@ def main() -> int:
             end_predecessor(int(alone[1]), job)
         rank = int(alone[0]) if alone else int(os.environ.get("SLURM_PROCID", "0"))
         os.environ.update(own_gpus(os.environ, spec.gpus_per_rank, rank % spec.ranks_per_node))  # before MPI sees them
-        world = enter_world(1 if alone else spec.ranks, spec.mpi_launch, spec.image)
+        world = enter_world(1 if alone else spec.ranks, spec.mpi_launch, spec.inside)
     except (WrongMpi, NoGpus, NotAlike) as error:
         if os.environ.get("SLURM_PROCID", "0") == "0":  # one message, not one from every rank
             sys.stderr.write(f"{error}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -53,6 +54,7 @@ class MPICluster(Handle):
     partition, account : empty means the site's and the user's default.
     reservation, constraint : empty means none.
     image : the container image that the ranks run in, as the catalogue names it; empty means none.
+    packed_environment : the archive of an environment, which every node gets once and whose Python the ranks run.
     walltime : a timedelta, "1:30:00" or "90 minutes"; else the system's default, cut to what fits.
     scheduler : where it is: "job" in the first block's, "here" on this machine, "client" as long as this process lives.
     asynchronous : use it with `await` and `async with`, in the loop that runs.
@@ -85,6 +87,7 @@ class MPICluster(Handle):
         reservation: str | None = None,
         constraint: str | None = None,
         image: str | None = None,
+        packed_environment: str | os.PathLike[str] | None = None,
         walltime: timedelta | str | None = None,
         scheduler: Place = "job",
         asynchronous: bool = False,
@@ -96,7 +99,7 @@ class MPICluster(Handle):
         self._open(check_name(made_up_name() if name is None else name), made, asynchronous, notes)
 
     @classmethod
-    def in_this_job(
+    def in_this_job(  # noqa: PLR0913 - as above
         cls,
         name: str | None = None,
         *,
@@ -106,6 +109,7 @@ class MPICluster(Handle):
         memory_per_rank: int | str | None = None,
         gpus_per_rank: int | None = None,
         image: str | None = None,
+        packed_environment: str | os.PathLike[str] | None = None,
         asynchronous: bool = False,
     ) -> Self:
         """A cluster inside the job that this process runs in: its scheduler and ranks are steps beside what is there.

@@ -10,6 +10,7 @@ from pathlib import Path
 from dask_hpc.deploy.placing import begin
 from dask_hpc.errors import NameTaken
 from dask_hpc.jobs.blocks import Blocks
+from dask_hpc.jobs.in_environment import RANKS_PYTHON
 from dask_hpc.jobs.in_image import ranks_python, ranks_variables
 from dask_hpc.jobs.recipe import Recipe, write_recipe
 from dask_hpc.jobs.registry import forget, life_of
@@ -49,9 +50,10 @@ def _prepare(name: str, recipe: Recipe, count: int, blocks: Blocks) -> ClusterRe
     record = _record(name, recipe, count)
     try:
         make_credentials(folder_of(name))
-        write_spec(make_spec(name, recipe, count, blocks))
-        if recipe.request.image != NO_IMAGE:
-            write_versions(name, recipe.request.image)
+        spec = make_spec(name, recipe, count, blocks)
+        write_spec(spec)
+        if spec.inside:
+            write_versions(name, spec.inside)
         write_recipe(name, recipe)
         write_record(record)
     except OSError as error:
@@ -69,7 +71,7 @@ async def _granted(recipe: Recipe, blocks: Blocks) -> Recipe:
 def make_spec(name: str, recipe: Recipe, count: int, blocks: Blocks) -> Spec:
     """What the jobs of this cluster must know."""
     request, system, knobs = recipe.request, recipe.system, recipe.knobs
-    has_image, around = request.image != NO_IMAGE, blocks.environment
+    has_image, around, folder = request.image != NO_IMAGE, blocks.environment, str(Path.cwd())
     return Spec(
         name=name,
         nodes=request.nodes,
@@ -79,9 +81,13 @@ def make_spec(name: str, recipe: Recipe, count: int, blocks: Blocks) -> Spec:
         network_interface=system.network_interface or (LOOPBACK if system.scheduler == "none" else ""),
         launch=blocks.launch(request, recipe.ranks_per_node),
         launch_one=blocks.launch_one(request),
-        python=ranks_python(request.image, system, around, str(Path.cwd())),
+        python=RANKS_PYTHON if recipe.packed_environment else ranks_python(request.image, system, around, folder),
         image=request.image if has_image else "",
         variables=ranks_variables(request.image, system, around),
+        environment=recipe.packed_environment,
+        sbcast=system.commands.sbcast,
+        launch_nodes=blocks.launch_nodes(),
+        job_nodes=recipe.within_nodes,
         blocks=count,
         mpi_launch=system.mpi_launch,
         idle_timeout=knobs.idle_timeout,

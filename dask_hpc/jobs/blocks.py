@@ -31,6 +31,13 @@ class Blocks(Protocol):
         """
         ...
 
+    def launch_nodes(self) -> tuple[str, ...]:
+        """The argv by which the agent starts one process on each node of its job, beside the ranks.
+
+        How many nodes, and which job, the agent adds. Empty where there is one node only, the agent's own.
+        """
+        ...
+
     async def submit(self, request: JobRequest, name: str, ranks_per_node: int, block: int = 0) -> str:
         """Start the agent of one block of cluster `name` once, and return its job's id.
 

@@ -66,7 +66,7 @@ def recipe_within(around: tuple[Job, Holding], system: System, knobs: Knobs, ask
         shape, ranks_per_node=ranks, blocks=1,
         account=job.account, qos=job.qos or SLURMS_OWN, partition=job.partition, reservation=job.reservation,
     )  # fmt: skip
-    return replace(make_recipe(shape, system, knobs), within=job.id)
+    return replace(make_recipe(shape, system, knobs), within=job.id, within_nodes=holding.nodes)
 
 
 def _room(holding: Holding, shape: Shape) -> list[tuple[int, str]]:

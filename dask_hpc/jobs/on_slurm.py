@@ -95,6 +95,21 @@ class SlurmBlocks:
             "--label",
         )
 
+    def launch_nodes(self) -> tuple[str, ...]:
+        """A step that takes none of the job's CPUs, memory or GPUs from the ranks."""
+        return (
+            self._system.commands.srun,
+            "--mpi=none",
+            "--overlap",
+            "--ntasks-per-node=1",
+            "--mem=0",
+            "--gres=none",
+            "--kill-on-bad-exit=0",
+            "--wait=0",
+            "--input=all",
+            "--export=ALL",
+        )
+
     async def submit(self, request: JobRequest, name: str, ranks_per_node: int, block: int = 0) -> str:
         """See `Blocks.submit`. A job whose answer was lost is looked for by its nonce, never submitted again."""
         nonce = f"bs-dask-{secrets.token_hex(8)}"

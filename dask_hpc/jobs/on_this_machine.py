@@ -35,6 +35,10 @@ class LocalBlocks:
         """Nothing: a rank that dies takes the others with it, and they come back together."""
         return ()
 
+    def launch_nodes(self) -> tuple[str, ...]:
+        """Nothing: this is the node."""
+        return ()
+
     async def submit(self, request: JobRequest, name: str, ranks_per_node: int, block: int = 0) -> str:
         """See `Blocks.submit`."""
         if request.nodes > 1:

@@ -13,6 +13,7 @@ from dask_hpc.config import Knobs
 from dask_hpc.jobs.blocks import Blocks, blocks_of
 from dask_hpc.record.folder import RECIPE, folder_of, write_file
 from dask_hpc.request.job_request import read_request
+from dask_hpc.request.packed import find_archive
 from dask_hpc.request.shape import Shape
 from dask_hpc.request.walltime import Limit, fit_walltime
 from facility.errors import FacilityError, OptionError
@@ -30,7 +31,9 @@ class Recipe:
     system: System
     knobs: Knobs
     place: str = "job"  # where the scheduler is; see `dask_hpc.deploy.placing`
+    packed_environment: str = ""  # the archive of the ranks' Python; empty: it is that of the maker, or of an image
     within: str = ""  # the id of the job that the first block is a step of; empty: it is none
+    within_nodes: int = 0  # how many nodes that job has
     limits: tuple[Limit, ...] = ()  # on the walltime, as the facility told them when the cluster was made
 
     async def fitted(self, blocks: Blocks) -> JobRequest:
@@ -41,9 +44,10 @@ class Recipe:
 
 
 def make_recipe(shape: Shape, system: System, knobs: Knobs) -> Recipe:
-    """The recipe of a cluster of this shape."""
+    """The recipe of a cluster of this shape. Raises OptionError where a packed environment cannot be."""
     of_ranks = replace(knobs, threads_per_rank=shape.threads_per_rank, memory_per_rank=shape.memory_per_rank)
-    return Recipe(read_request(system, shape), shape.ranks_per_node, shape.walltime, system, of_ranks)
+    request, packed = read_request(system, shape), find_archive(shape, system)
+    return Recipe(request, shape.ranks_per_node, shape.walltime, system, of_ranks, packed_environment=packed)
 
 
 def write_recipe(name: str, recipe: Recipe) -> None:

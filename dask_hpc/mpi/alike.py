@@ -1,4 +1,6 @@
-"""Whether the Python of an image speaks with the one outside: both sides of a cluster are of the same versions.
+"""Whether a Python of the ranks' own, of an image or a packed environment, speaks with the one that made the cluster.
+
+Both sides are of the same versions.
 
 What they differ in is left beside the spec by the maker and read by each rank before anything else, because another
 version of ours may not understand the rest.
@@ -21,7 +23,7 @@ _UNKNOWN = ""
 
 
 class NotAlike(Exception):
-    """The image holds other versions; the text names them and the cure."""
+    """The ranks' Python holds other versions; the text names them and the cure."""
 
 
 def versions() -> dict[str, str]:
@@ -30,13 +32,13 @@ def versions() -> dict[str, str]:
     return {"python": python, **{package: _version(package) for package in PACKAGES}}
 
 
-def write_versions(name: str, image: str) -> None:
-    """Leave in the folder of cluster `name` what the ranks in `image` must be like."""
-    write_file(name, _FILE, json.dumps({"image": image, "versions": versions()}).encode())
+def write_versions(name: str, inside: str) -> None:
+    """Leave in the folder of cluster `name` what its ranks, which are `inside` of something, must be like."""
+    write_file(name, _FILE, json.dumps({"inside": inside, "versions": versions()}).encode())
 
 
 def check_versions(name: str) -> None:
-    """Hold this Python against what was left; a cluster outside of images has left nothing.
+    """Hold this Python against what was left; one whose ranks are of its maker's has left nothing.
 
     Raises NotAlike.
     """
@@ -44,12 +46,12 @@ def check_versions(name: str) -> None:
         told = json.loads((folder_of(name) / _FILE).read_bytes())
     except FileNotFoundError:
         return
-    if words := differences(told["image"], told["versions"], versions()):
+    if words := differences(told["inside"], told["versions"], versions()):
         raise NotAlike(words)
 
 
-def differences(image: str, wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
-    """What the image has otherwise than the maker of the cluster, in words with the cure; empty where nothing."""
+def differences(inside: str, wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """What the ranks' Python has otherwise than the cluster's maker, in words with the cure; empty where nothing."""
     wrong = [name for name, here in wanted.items() if here != _UNKNOWN and found.get(name, _UNKNOWN) != here]
     if found.get("beamside") == _UNKNOWN:  # its code is there, for it says this
         wrong = [name for name in wrong if name != "beamside"]
@@ -60,19 +62,19 @@ def differences(image: str, wanted: Mapping[str, str], found: Mapping[str, str])
     packages = " ".join(f"{name}=={wanted[name]}" for name in wrong if name != "python")
     need = f"pip install {packages}" if "python" not in wrong else f"Python {wanted['python']}"
     return (
-        f"image {image} has {there}, and the Python that made the cluster has {here}: build the image with {need}, "
-        "or make the cluster with what the image has"
+        f"{inside} has {there}, and the Python that made the cluster has {here}: build it with {need}, "
+        "or make the cluster with what it has"
     )
 
 
-def cure(words: str, image: str, mpi_launch: str) -> str:
-    """What to do where the ranks of an image ended with these words; empty where they say it themselves."""
-    if not image or not any(sign in words for sign in _SIGNS):
+def cure(words: str, inside: str, mpi_launch: str) -> str:
+    """What to do where ranks of a Python of their own ended with these words; empty where they say it themselves."""
+    if not inside or not any(sign in words for sign in _SIGNS):
         return ""
     held = ", ".join(f"{name} {found}" for name, found in versions().items() if found)
     return (
-        f"image {image} must hold, as python3 in its PATH: {held}, and mpi4py with an MPI that speaks {mpi_launch}; "
-        "see Images in docs/reference/dask.md"
+        f"{inside} must hold, as python3 in its PATH: {held}, and mpi4py with an MPI that speaks {mpi_launch}; "
+        "see Images and Packed environments in docs/reference/dask.md"
     )
 
 

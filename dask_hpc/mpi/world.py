@@ -28,10 +28,10 @@ def has_mpi() -> bool:
     return importlib.util.find_spec("mpi4py") is not None
 
 
-def enter_world(expected: int, mpi_launch: str, image: str = "") -> World:
+def enter_world(expected: int, mpi_launch: str, inside: str = "") -> World:
     """Initialise MPI and prove, by one collective, that all ranks of the step are in COMM_WORLD.
 
-    image : what this process is inside of, whose MPI then counts; empty where that is none.
+    inside : the image or environment that this process is of, whose MPI then counts; empty where that is none.
 
     Raises WrongMpi, naming the cure, where MPI sees another world than the one that was started.
     """
@@ -47,7 +47,7 @@ def enter_world(expected: int, mpi_launch: str, image: str = "") -> World:
     world = MPI.COMM_WORLD
     if world.size != expected:
         library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
-        elsewhere = f"build image {image} with an MPI that does" if image else "select another MPI in mpi_prologue"
+        elsewhere = f"build {inside} with an MPI that does" if inside else "select another MPI in mpi_prologue"
         raise WrongMpi(
             f"MPI sees a world of {world.size} rank, but {expected} ranks were started with --mpi={mpi_launch}: "
             f"this MPI ({library}) does not speak {mpi_launch}. Set mpi_launch of the system in facility.toml to what "

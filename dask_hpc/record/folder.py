@@ -21,6 +21,7 @@ from facility.clusters import check_name, directory
 LOG = "job.log"
 RECIPE = "recipe.json"
 _SPEC = "spec.json"
+_ARGVS = ("launch", "launch_one", "launch_nodes", "python")
 _SHOWN = 4000  # bytes of a log's end that are shown
 _BLOCK_LOG = re.compile(r"block-(\d+)\.log")
 
@@ -49,11 +50,22 @@ class Spec:
     place: str = "job"  # of the scheduler; see `dask_hpc.deploy.placing`
     image: str = ""  # the container image that the ranks are in; empty: none
     variables: Mapping[str, str] = field(default_factory=dict)  # of the ranks in it, where they differ from the job's
+    environment: str = ""  # the archive of the packed environment that the ranks are of; empty: none
+    sbcast: str = ""  # the command that brings it
+    launch_nodes: tuple[str, ...] = ()  # argv that starts one process on each node, beside the ranks
+    job_nodes: int = 0  # of the job that the first block is a step of; 0: it is none
 
     @property
     def ranks(self) -> int:
         """How many ranks a block has: the size of its MPI world."""
         return self.nodes * self.ranks_per_node
+
+    @property
+    def inside(self) -> str:
+        """What the ranks are of, in words, where their Python is not that of their maker; else empty."""
+        if self.image:
+            return f"image {self.image}"
+        return f"environment {self.environment}" if self.environment else ""
 
     @property
     def begins_with_ranks(self) -> bool:
@@ -119,7 +131,7 @@ def log_of(name: str, block: int) -> Path:
 def read_spec(name: str) -> Spec:
     """The spec that `write_spec` left."""
     found = json.loads((folder_of(name) / _SPEC).read_text(encoding="utf-8"))
-    return Spec(**{**found, **{key: tuple(found[key]) for key in ("launch", "launch_one", "python")}})
+    return Spec(**{**found, **{key: tuple(found[key]) for key in _ARGVS}})
 
 
 def last_log_lines(name: str, lines: int = 15) -> list[str]:

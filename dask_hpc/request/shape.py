@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class Shape:
     reservation: str  # empty: none
     constraint: str  # empty: none
     image: str  # empty: none, the ranks are of the Python that makes the cluster
+    packed_environment: str  # the archive of the Python of the ranks; empty: likewise
     walltime: timedelta | None  # None: the system's default, cut to what fits
 
     @property
@@ -122,6 +124,12 @@ def _image(value: object) -> str:
     return value
 
 
+def _path(value: object) -> str:
+    if not isinstance(value, str | os.PathLike) or not (path := os.fspath(value)).isprintable():
+        raise OptionError("", f"{value!r} is no path of a file")
+    return path
+
+
 def _walltime(value: object) -> timedelta | None:
     if not isinstance(value, timedelta | str):
         raise TypeError(value)
@@ -141,6 +149,7 @@ _READERS = {
     "reservation": _name,
     "constraint": _features,
     "image": _image,
+    "packed_environment": _path,
     "walltime": _walltime,
 }
 

@@ -41,6 +41,7 @@ scancel = "{scancel}"
 sinfo = "{sinfo}"
 sacctmgr = "{sacctmgr}"
 sshare = "{sshare}"
+sbcast = "{sbcast}"
 [systems.demo.cluster_profiles.pairs]
 title = "Two ranks a node"
 ranks_per_node = 2
@@ -48,7 +49,7 @@ memory_per_rank = "1 GiB"
 qos = "regular"
 """
 
-COMMANDS = ("sbatch", "srun", "squeue", "sacct", "scontrol", "scancel", "sinfo", "sacctmgr", "sshare")
+COMMANDS = ("sbatch", "srun", "squeue", "sacct", "scontrol", "scancel", "sinfo", "sacctmgr", "sshare", "sbcast")
 
 
 @dataclass

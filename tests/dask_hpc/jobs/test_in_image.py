@@ -18,6 +18,7 @@ from facility.profile import System, read_profile
 from tests.dask_hpc.recipes import PROVIDER, RECIPE
 
 IMAGE = "charliecloud:beam/mpi:1.0"
+INSIDE = f"image {IMAGE}"
 SITE = """
 name = "Tests"
 [service]
@@ -104,21 +105,21 @@ def test_what_cannot_hold_ranks_is_refused(image: str, error: type[Exception], w
 
 def test_equal_versions_are_alike() -> None:
     """Nothing is said; sources without a version count as what they are."""
-    assert "" == differences(IMAGE, HERE, HERE)
-    assert "" == differences(IMAGE, HERE, {**HERE, "beamside": ""})
+    assert "" == differences(INSIDE, HERE, HERE)
+    assert "" == differences(INSIDE, HERE, {**HERE, "beamside": ""})
 
 
 @pytest.mark.parametrize(
     ("found", "words"),
     [
         ({"distributed": "2025.1.0"}, "the Python that made the cluster has distributed 2026.8.0: build"),
-        ({"dask": ""}, "build the image with pip install dask==2026.8.0"),
-        ({"python": "3.13"}, "build the image with Python 3.11"),
+        ({"dask": ""}, "build it with pip install dask==2026.8.0"),
+        ({"python": "3.13"}, "build it with Python 3.11"),
     ],
 )  # fmt: skip
 def test_another_version_is_named_with_the_cure(found: dict[str, str], words: str) -> None:
     """Both sides of a cluster must be of the same versions."""
-    assert words in differences(IMAGE, HERE, {**HERE, **found})
+    assert words in differences(INSIDE, HERE, {**HERE, **found})
 
 
 def test_a_rank_holds_itself_against_what_its_maker_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ def test_a_rank_holds_itself_against_what_its_maker_left(tmp_path: Path, monkeyp
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     reserve("tonight")
     check_versions("tonight")
-    write_versions("tonight", IMAGE)
+    write_versions("tonight", INSIDE)
     check_versions("tonight")
     monkeypatch.setattr("dask_hpc.mpi.alike.versions", lambda: {**versions(), "dask": "1.0"})
 
@@ -139,13 +140,13 @@ def test_a_rank_holds_itself_against_what_its_maker_left(tmp_path: Path, monkeyp
 )
 def test_what_an_image_lacks_is_named(said: str) -> None:
     """Its ranks, or its runtime, say only that something is not there."""
-    words = last_words([said], "pmi2", IMAGE)
+    words = last_words([said], "pmi2", INSIDE)
 
-    assert f"image {IMAGE} must hold, as python3 in its PATH: python 3." in words
+    assert f"{INSIDE} must hold, as python3 in its PATH: python 3." in words
     assert "mpi4py with an MPI that speaks pmi2" in words
 
 
 def test_the_end_of_ranks_that_worked_names_no_cure() -> None:
     """Nor one of ranks outside of images."""
-    assert "" == cure("Killed", IMAGE, "pmi2")
+    assert "" == cure("Killed", INSIDE, "pmi2")
     assert "" == cure("No module named dask_hpc", "", "pmi2")

@@ -14,6 +14,7 @@ import pytest
 
 import dask_hpc
 from beamside.demo.processes import wait_until
+from tests.dask_hpc.packed import make_archive
 
 if TYPE_CHECKING:
     from tests.dask_hpc.conftest import Notebooks
@@ -110,6 +111,35 @@ answer.append(steps())
     assert sums == [[3] * 3] * 2
     assert (during, after) == (2, [])
     assert there.end() == "COMPLETED"
+
+
+def test_its_nodes_get_a_packed_environment(ana: Notebooks, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All nodes of the job, for the ranks may be on any of them; it goes before the job does."""
+    place = tmp_path_factory.mktemp("packed", numbered=True)
+    for folder in (place, *place.parents[:2]):
+        folder.chmod(0o755)
+    archive = make_archive(place)
+    there = notebook(ana, f"""
+import glob, tempfile
+mine = tempfile.gettempdir() + f"/beamside-environment-{{os.environ['SLURM_JOB_ID']}}.*"
+size = dict(nodes=2, ranks_per_node=1, memory_per_rank="512 MiB")
+with MPICluster.in_this_job("unpacked", packed_environment={str(archive)!r}, **size) as cluster:
+    client = cluster.get_client()
+    cluster.wait_for_workers(timeout=90)
+    prefixes = sorted(client.run(lambda: __import__("sys").prefix).values())
+    size = cluster.run_mpi(lambda comm: comm.size).result(timeout=60)
+    there = sorted(glob.glob(mine + "/*"))
+    del client
+patience = time.monotonic() + 30
+while steps() and time.monotonic() < patience:
+    time.sleep(0.1)
+answer = [prefixes, size, there, glob.glob(mine)]
+""", "--nodes=2", "--cpus-per-task=2", "--mem=3000M")  # fmt: skip
+
+    prefixes, size, inside, after = there.answer()
+
+    assert (inside, [2, 2], []) == (prefixes, size, after)
+    assert "COMPLETED" == there.end()
 
 
 def test_it_is_shared_by_name_and_closed_from_elsewhere(ana: Notebooks) -> None:
