@@ -142,6 +142,19 @@ def test_nothing_stays_of_a_job_that_was_cancelled(ana: Notebooks, place: Path) 
         wait_until(lambda: not of_job(job), seconds=30, otherwise=lambda: f"{of_job(job)}")
 
 
+def test_a_cluster_that_is_closed_before_its_environment_is_there_leaves_nothing(ana: Notebooks, place: Path) -> None:
+    """What is under way is broken off."""
+    large = "x" * 2**26
+    archive = make_archive(place / "early", further={"share/large": large})
+    record = ana.command("start", "early", *SIZE, "--packed-environment", str(archive))
+    job = record["job_ids"][0]
+    wait_until(lambda: bool(of_job(job)), seconds=60, otherwise=lambda: "it does not come")
+    ana.command("close", "early")
+    wait_for_nothing(ana, "early", [job])
+
+    wait_until(lambda: not of_job(job), seconds=30, otherwise=lambda: f"{of_job(job)}")
+
+
 def refused(ana: Notebooks, archive: Path | str) -> str:
     """What is said of a cluster of this archive."""
     asked = ("start", "refused", *SIZE, "--packed-environment", str(archive), "--wait", "90 s")
