@@ -3,7 +3,8 @@
     python benchmarks/peers/make_reference.py [--data FOLDER]
 
 FOLDER holds the real scans named below; without it only the generated sets are made. Results go to
-tests/dask_hpc/bragg/data, one file a scan: peaks of every option set, the options, the input's sha256, the version.
+tests/dask_hpc/bragg/data, one file a scan: peaks of every option set, the options, the input or its sha256,
+the version; SHA256SUMS holds the sum of each.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ REAL_SETS: list[Options] = [
     for power in (1, 0.8)
     for subpixel in ("pixel", "poly", "multicorr")
 ]
+MODES = ("pixel", "poly", "multicorr")
 BASE: Options = {"edgeBoundary": 8, "minPeakSpacing": 8, "minRelativeIntensity": 0.02, "corrPower": 1}
 SETS: list[Options] = [
     {},
@@ -50,10 +52,24 @@ SETS: list[Options] = [
     {**BASE, "minPeakSpacing": 0, "maxNumPeaks": 400, "minRelativeIntensity": 0, "edgeBoundary": 0},
     {**BASE, "maxNumPeaks": 5},
 ]
+POWERS = (0, 0.25, 0.5, 0.75, 1)
+GRID: list[Options] = [{**BASE, "corrPower": power, "subpixel": mode} for power in POWERS for mode in MODES]
+WIDE_BASE: Options = {"edgeBoundary": 9, "minPeakSpacing": 20, "minRelativeIntensity": 0.01}
+WIDE: list[Options] = [{**WIDE_BASE, "corrPower": power, "subpixel": mode} for power in POWERS for mode in MODES]
+PREPARED: list[Options] = [
+    {**BASE, "radial_bksb": True},
+    {**BASE, "radial_bksb": True, "filter_function": "sqrt", "sigma_dp": 0.7, "corrPower": 0.8, "subpixel": "poly"},
+    {**BASE, "filter_function": "sqrt"},
+]
 GENERATED = {
-    "even": Sample(scan=(2, 2), detector=(96, 128), dose=20_000, seed=1),
-    "odd": Sample(scan=(1, 3), detector=(97, 111), dose=6_000, seed=2),
-    "mixed": Sample(scan=(1, 2), detector=(90, 75), radius=3, spacing=12, dose=60_000, seed=3),
+    "even": (Sample(scan=(2, 2), detector=(96, 128), dose=20_000, seed=1), SETS),
+    "odd": (Sample(scan=(1, 3), detector=(97, 111), dose=6_000, seed=2), SETS),
+    "mixed": (Sample(scan=(1, 2), detector=(90, 75), radius=3, spacing=12, dose=60_000, seed=3), SETS),
+    "small": (Sample(scan=(3, 3), detector=(64, 64), radius=3, spacing=12, dose=3_000, seed=4), GRID),
+    "square": (Sample(scan=(2, 2), detector=(128, 128), dose=20_000, seed=5), GRID),
+    "low-dose": (Sample(scan=(2, 2), detector=(256, 256), radius=9, spacing=36, dose=1_500, seed=6), WIDE),
+    "low-dose-odd": (Sample(scan=(2, 2), detector=(255, 257), radius=9, spacing=36, dose=1_500, seed=7), WIDE),
+    "prepared": (Sample(scan=(2, 2), detector=(97, 84), dose=20_000, seed=8), PREPARED),
 }
 
 
@@ -62,14 +78,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of the real scans")
     data = parser.parse_args().data
-    for name, sample in GENERATED.items():
+    for name, (sample, sets) in GENERATED.items():
         patterns, _ = generate(sample)
-        make(f"generated-{name}", patterns, (sample.radius, 1.0), SETS, {"patterns": patterns})
+        origin = origins(sample) if sets is PREPARED else {}
+        make(f"generated-{name}", patterns, (sample.radius, 1.0), sets, {"patterns": patterns, **origin})
     for name in REAL if data else ():
         scan = open_scan(data / name)
         patterns = scan.read(0, scan.shape[0] * scan.shape[1]).reshape(scan.shape)
         sha256 = hashlib.sha256((data / name).read_bytes()).hexdigest()
         make(f"real-{Path(name).stem}", patterns, (2.5, 1.0), REAL_SETS, {"input": name, "sha256": sha256})
+    files = sorted(TARGET.glob("*.npz"))
+    sums = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
+    (TARGET / "SHA256SUMS").write_text(sums, encoding="utf-8")
+
+
+def origins(sample: Sample) -> dict[str, NDArray[np.float64]]:
+    """Where the beam may be taken to be in each pattern, about its centre: (2, scan rows, scan columns)."""
+    centre = (np.array(sample.detector) - 1) / 2
+    wander = np.random.default_rng(sample.seed).normal(size=(2, *sample.scan))
+    return {"origin": centre[:, None, None] + wander}
 
 
 def make(
@@ -84,7 +111,8 @@ def make(
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "input.npz", Path(folder) / "output.npz"
         options = json.dumps([dict(one) for one in sets])
-        np.savez(source, patterns=patterns.astype(np.float64), kernel=kernel, options=options)
+        given = {"origin": origin["origin"]} if "origin" in origin else {}
+        np.savez(source, patterns=patterns.astype(np.float64), kernel=kernel, options=options, **given)
         PY4DSTEM.run(Path(__file__).with_name("py4dstem_peaks.py"), source, target)
         with np.load(target) as found:
             answers = {key: found[key] for key in found.files}

@@ -3,8 +3,9 @@
     python py4dstem_peaks.py INPUT.npz OUTPUT.npz    peaks of every option set into OUTPUT
     python py4dstem_peaks.py INPUT.npz               one timed round for each line read: the number of an option set
 
-INPUT holds patterns (rx, ry, qx, qy), kernel (qx, qy) and options (JSON list of keyword sets). OUTPUT holds for option
-set i: offsets_i and peaks_i (qx, qy, intensity). A timed round answers with one line: process seconds and wall seconds.
+INPUT holds patterns (rx, ry, qx, qy), kernel (qx, qy) and options (JSON list of keyword sets, where filter_function is
+the name of a function of numpy), and may hold origin (2, rx, ry), which radial_bksb needs. OUTPUT holds for option set
+i: offsets_i and peaks_i (qx, qy, intensity). A timed round answers with one line: process seconds and wall seconds.
 """
 
 import json
@@ -41,7 +42,13 @@ def main(source: str, target: str | None = None) -> None:
     """Read the input, then write peaks or serve rounds."""
     given = np.load(source)
     cube = py4DSTEM.DataCube(given["patterns"])
+    if "origin" in given:
+        cube.calibration.set_origin(tuple(given["origin"]))
+        py4DSTEM.PolarDatacube(cube)  # becomes cube.polar
     sets = json.loads(str(given["options"]))
+    for options in sets:
+        if "filter_function" in options:
+            options["filter_function"] = getattr(np, options["filter_function"])
     if target is None:
         serve_rounds(cube, given["kernel"], sets)
     else:

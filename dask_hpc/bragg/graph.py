@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from distributed import CancelledError, Future, KilledWorker, as_completed
 
+from dask_hpc.bragg.allocator import keep_freed_memory
 from dask_hpc.bragg.errors import BadOption, ScanError, WorkerLost
-from dask_hpc.bragg.kernels import Found
 from dask_hpc.bragg.progress import Reporter
 from dask_hpc.bragg.readers.scan import Scan
-from dask_hpc.bragg.tiles import Recipe, Tile, cut, find_in_tile
+from dask_hpc.bragg.tiles import Done, Recipe, Tile, cut, find_in_tile
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -22,8 +22,8 @@ WAIT_FOR_WORKERS = 300.0  # seconds; a cluster just asked for may still be in th
 IN_FLIGHT = 4  # tiles a thread that are out at once: the rest waits here, not in the scheduler's memory
 
 
-def find_on_cluster(client: Client, scan: Scan, recipe: Recipe, report: Reporter) -> list[Found]:
-    """Disks of every tile, in scan order; waits for the last one.
+def find_on_cluster(client: Client, scan: Scan, recipe: Recipe, report: Reporter) -> tuple[list[Tile], list[Done]]:
+    """Every tile in scan order, and its disks; waits for the last one.
 
     Leaving early (an error, Ctrl-C) cancels the tiles that are out. Raises ScanError, WorkerLost.
     """
@@ -33,11 +33,17 @@ def find_on_cluster(client: Client, scan: Scan, recipe: Recipe, report: Reporter
         client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS)
         threads = sum(client.nthreads().values())
     tiles = cut(scan.shape[0] * scan.shape[1], threads)
-    found: dict[Tile, Found] = {}
+    done: dict[Tile, Done] = {}
     for tile, result in _results(client, scan, recipe, tiles, IN_FLIGHT * threads):
-        found[tile] = result
-        report.add(tile.stop - tile.start, len(result.peaks))
-    return [found[tile] for tile in tiles]
+        done[tile] = result
+        report.add(tile.stop - tile.start, len(result.found.peaks))
+    return tiles, [done[tile] for tile in tiles]
+
+
+def find_on_worker(scan: Scan, recipe: Recipe, digest: str, tile: Tile) -> Done:
+    """What a task does: see find_in_tile."""
+    keep_freed_memory()
+    return find_in_tile(scan, recipe, digest, tile)
 
 
 def _check(client: Client, scan: Scan) -> None:
@@ -53,19 +59,19 @@ def _check(client: Client, scan: Scan) -> None:
 
 def _results(
     client: Client, scan: Scan, recipe: Recipe, tiles: list[Tile], in_flight: int
-) -> Iterator[tuple[Tile, Found]]:
+) -> Iterator[tuple[Tile, Done]]:
     """Tiles and their results in the order in which they end, at most `in_flight` out at once."""
     digest = recipe.digest
     waiting = iter(tiles)
-    out: dict[Future[Found], Tile] = {}
+    out: dict[Future[Done], Tile] = {}
     left = dict.fromkeys(tiles, RETRIES)
 
     def send_recipe() -> Future[Recipe]:
         there: Future[Recipe] = client.scatter(recipe, broadcast=True, hash=False)
         return there
 
-    def submit(tile: Tile) -> Future[Found]:
-        future = client.submit(find_in_tile, scan, there, digest, tile, retries=RETRIES, pure=False)
+    def submit(tile: Tile) -> Future[Done]:
+        future = client.submit(find_on_worker, scan, there, digest, tile, retries=RETRIES, pure=False)
         out[future] = tile
         return future
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dask_hpc.bragg.errors import BadOption
 
 Subpixel = Literal["none", "pixel", "poly", "multicorr"]
-OptionValue = float | int | str | None
+Filter = Callable[[NDArray[np.generic]], NDArray[np.generic]]
+OptionValue = float | int | str | Filter | None
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,10 @@ class BraggOptions:
     """Maxima this close to the pattern's edge are dropped, pixels; at least 1 is."""
     maxNumPeaks: int | None = 70
     """Most disks a pattern, the brightest; None: no limit."""
+    radial_bksb: bool = False
+    """Subtract from each pattern the median of each ring around the origin, before anything else."""
+    filter_function: Filter | None = None
+    """Called with each pattern (qx, qy), after radial_bksb and before any blur; returns one of that shape."""
 
     @classmethod
     def from_keywords(cls, **keywords: OptionValue) -> BraggOptions:
@@ -67,6 +77,16 @@ class BraggOptions:
             self._number("maxNumPeaks", int, 1)
         if self.corrPower > 1:
             raise BadOption(f"corrPower is {self.corrPower}; it lies between 0 and 1")
+        if not isinstance(self.radial_bksb, bool):
+            raise BadOption(f"radial_bksb is {self.radial_bksb!r}; choose True or False")
+        if self.filter_function is not None and not callable(self.filter_function):
+            raise BadOption(
+                f"filter_function is {self.filter_function!r}; it must be a function of one pattern, or None"
+            )
+
+    def record(self) -> dict[str, float | int | str | None]:
+        """Every option as JSON can hold it: of a filter function its source, or its name where there is none."""
+        return {**asdict(self), "filter_function": self.filter_function and _source(self.filter_function)}
 
     def _number(self, name: str, kind: type[float] | type[int], least: int) -> None:
         """Store the option as a plain Python number, so that numpy scalars and 1.0 for 1 are welcome."""
@@ -79,3 +99,11 @@ class BraggOptions:
             noun = "a whole number" if kind is int else "a number"
             raise BadOption(f"{name} is {value!r}; it must be {noun} of at least {least}") from reason
         object.__setattr__(self, name, number)
+
+
+def _source(function: Filter) -> str:
+    """What a reader needs to make the function again."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # compiled, or an object that is called
+        return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"

@@ -80,6 +80,11 @@ class Peaks:
         options = self.provenance.get("options")
         if not isinstance(options, dict):
             raise BadOption("these peaks do not say with which options they were found; find_bragg_disks notes them")
+        if options.get("filter_function"):
+            raise BadOption(
+                "these disks were found through a filter function, of which only the text is kept, in "
+                "provenance['options']; define it again and name the options yourself"
+            )
         return BraggOptions.from_keywords(**options)
 
     def counts(self) -> NDArray[np.int64]:

@@ -65,6 +65,8 @@ class Tables(NamedTuple):
 class Work(NamedTuple):
     """Buffers of one call; all are overwritten for every pattern, and some share memory."""
 
+    batch: Floats
+    """Patterns that were cast; the compiled half is given them apart, for the last are fewer."""
     data: Floats
     smooth: Floats
     row: Floats
@@ -88,11 +90,12 @@ def find(patterns: NDArray[np.generic], plan: Plan) -> Found:
     """Bragg disks of each of n patterns (n, qx, qy); see numpy_tier.find."""
     tables, numbers, work = _tables(plan), _numbers(plan), _work(plan)
     counts = np.zeros(len(patterns), dtype=np.int64)
-    batch = max(1, BATCH_BYTES // work.data.nbytes)
+    batch = len(work.batch)
     tabled = [np.empty((0, 3), plan.dtype)]
     for start in range(0, len(patterns), batch):
         # cast here: one machine code serves all pixel types, and the batch is still in cache when it is read
-        data = np.ascontiguousarray(patterns[start : start + batch], dtype=plan.dtype)
+        data = work.batch[: len(patterns) - start]
+        np.copyto(data, patterns[start : start + batch], casting="unsafe")
         disks = find_batch(data, tables, numbers, work, counts[start : start + batch])
         tabled.append(work.found[:disks].copy())
     return Found(counts, np.concatenate(tabled))
@@ -134,6 +137,7 @@ def _work(plan: Plan) -> Work:
     data = memory[: rows * columns].reshape(plan.shape)
     batch = max(1, BATCH_BYTES // data.nbytes)
     return Work(
+        batch=np.empty((batch, rows, columns), plan.dtype),
         data=data,
         smooth=np.empty_like(data),
         row=np.empty(columns + 2 * max(plan.blur_cc.size, plan.blur_dp.size), plan.dtype),

@@ -18,6 +18,7 @@ from dask_hpc.bragg.synthetic import Sample, Truth, generate
 
 DATA = Path(__file__).parent / "data"
 Oracle = Callable[[NDArray[np.generic], NDArray[np.float64], BraggOptions], NDArray[np.float64]]
+Disturb = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Case:
     peaks: NDArray[np.float64]
     patterns: NDArray[np.generic] | None
     sha256: str
+    origin: NDArray[np.float64] | None
 
     def kernel(self, shape: tuple[int, int]) -> NDArray[np.float64]:
         """The kernel of the reference run."""
@@ -44,23 +46,24 @@ def cases(name: str) -> Iterator[Case]:
         for number, options in enumerate(json.loads(str(stored["options"]))):
             yield Case(
                 name, number, options, tuple(stored["disk"]), stored[f"offsets_{number}"], stored[f"peaks_{number}"],
-                stored.get("patterns"), str(stored.get("sha256", "")),
+                stored.get("patterns"), str(stored.get("sha256", "")), stored.get("origin"),
             )  # fmt: skip
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test for every option set of the committed references: of generated patterns, real scans, or plain options.
+    """A test for every option set of the committed references, or for every whole data set.
 
-    Plain options have thresholds: without any, which of two almost equal maxima of the noise survives is rounding.
+    Kinds: generated patterns, real scans, and patterns that are prepared by radial_bksb or a filter.
     """
-    for kind, fixture in (("generated", "generated_case"), ("real", "real_case"), ("generated", "plain_case")):
-        if fixture in metafunc.fixturenames:
-            every = [case for path in sorted(DATA.glob(f"{kind}-*.npz")) for case in cases(path.stem)]
-            if fixture == "plain_case":
-                every = [
-                    one for one in every if one.options.get("corrPower") != 0 and one.options.get("minPeakSpacing")
-                ]
-            metafunc.parametrize(fixture, every, ids=[f"{case.name}-{case.number}" for case in every])
+    files = {"real": [], "generated": [], "prepared": []}
+    for path in sorted(DATA.glob("*.npz")):
+        files["prepared" if path.stem == "generated-prepared" else path.stem.partition("-")[0]].append(path.stem)
+    for kind, names in files.items():
+        if f"{kind}_case" in metafunc.fixturenames:
+            every = [case for name in names for case in cases(name)]
+            metafunc.parametrize(f"{kind}_case", every, ids=[f"{case.name}-{case.number}" for case in every])
+        if f"{kind}_set" in metafunc.fixturenames:
+            metafunc.parametrize(f"{kind}_set", [list(cases(name)) for name in names], ids=names)
 
 
 @pytest.fixture(scope="session")
@@ -76,10 +79,18 @@ def oracle() -> Oracle:
     return plain_disks
 
 
+def as_it_is(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    """No disturbance."""
+    return image
+
+
 def plain_disks(
-    pattern: NDArray[np.generic], kernel: NDArray[np.float64], options: BraggOptions
+    pattern: NDArray[np.generic], kernel: NDArray[np.float64], options: BraggOptions, disturb: Disturb = as_it_is
 ) -> NDArray[np.float64]:
-    """Bragg disks of one pattern by the definition: complex FFTs, shifted copies, one dense DFT a peak."""
+    """Bragg disks of one pattern by the definition: complex FFTs, shifted copies, one dense DFT a peak.
+
+    disturb : what happens to the correlation, and to each small grid, before anything is decided by it.
+    """
     data = pattern.astype(float)
     if options.sigma_dp > 0:
         data = scipy.ndimage.gaussian_filter(data, options.sigma_dp)
@@ -88,6 +99,7 @@ def plain_disks(
     image = np.maximum(np.fft.ifft2(product).real, 0)
     if options.sigma_cc > 0:
         image = scipy.ndimage.gaussian_filter(image, options.sigma_cc)
+    image = disturb(image)
     strict = np.ones(image.shape, bool)
     for shift in ((1, 0), (0, 1), (-1, 1), (1, 1)):
         strict &= image > np.roll(image, shift, (0, 1))
@@ -109,7 +121,8 @@ def plain_disks(
         return np.array([(i, j, height) for height, i, j in kept]).reshape(-1, 3)
     refined = [_plain_parabola(image, i, j) for _, i, j in kept]
     if options.subpixel == "multicorr":
-        refined = [(*_plain_upsample(product, x, y, options.upsample_factor), height) for x, y, height in refined]
+        factor = options.upsample_factor
+        refined = [(*_plain_upsample(product, x, y, factor, disturb), height) for x, y, height in refined]
         refined.sort(key=lambda peak: (peak[2], peak[0], peak[1]), reverse=True)
     return np.array(refined).reshape(-1, 3)
 
@@ -120,7 +133,9 @@ def _plain_parabola(image: NDArray[np.float64], i: int, j: int) -> tuple[float, 
     return x, y, float(scipy.ndimage.map_coordinates(image, [[x], [y]], order=1)[0])
 
 
-def _plain_upsample(product: NDArray[np.complex128], x: float, y: float, u: int) -> tuple[float, float]:
+def _plain_upsample(
+    product: NDArray[np.complex128], x: float, y: float, u: int, disturb: Disturb
+) -> tuple[float, float]:
     """The trigonometric polynomial with these coefficients, at every point of the small grid."""
     centre = [np.round(np.round(2 * value) / 2 * u) / u for value in (x, y)]
     steps = np.arange(int(np.ceil(1.5 * u))) - int(np.ceil(1.5 * u)) // 2
@@ -128,7 +143,7 @@ def _plain_upsample(product: NDArray[np.complex128], x: float, y: float, u: int)
         np.exp(2j * np.pi * np.outer(middle + steps / u, np.fft.fftfreq(size)))
         for middle, size in zip(centre, product.shape, strict=True)
     ]
-    grid = (waves[0] @ product @ waves[1].T).real
+    grid = disturb((waves[0] @ product @ waves[1].T).real)
     i, j = np.unravel_index(grid.argmax(), grid.shape)
     shift = [float(steps[i]), float(steps[j])]
     if 0 < i < len(steps) - 1 and 0 < j < len(steps) - 1:
