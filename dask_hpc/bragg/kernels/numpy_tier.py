@@ -15,6 +15,9 @@ from dask_hpc.bragg.kernels.finegrid import FineAxis, grid_offsets
 from dask_hpc.bragg.kernels.plan import TRUNCATE, Found, Plan
 from dask_hpc.bragg.kernels.settings import Settings
 
+ALONE = 1 << 18
+"""Multiplications of a matrix product up to which OpenBLAS uses one thread, see its interface/gemm.c."""
+
 Floats = NDArray[np.floating]
 Spectrum = NDArray[np.complexfloating]
 Ints = NDArray[np.int64]
@@ -150,7 +153,9 @@ def interpolate(spectrum: Spectrum, h: Ints, v: Ints, axes: tuple[FineAxis, Fine
     block_rows = (rows.start[h][:, None] + np.arange(rows.taps.shape[2])) % rows.fine
     block_columns = (columns.start[v][:, None] + np.arange(columns.taps.shape[2])) % columns.fine
     blocks = padded[block_rows[:, :, None], block_columns[:, None, :]]
-    grid = rows.taps[rows.phase[h]] @ blocks @ columns.taps[columns.phase[v]].transpose(0, 2, 1)
+    left, right = rows.taps[rows.phase[h]], columns.taps[columns.phase[v]].transpose(0, 2, 1)
+    step = max(1, ALONE // (left.shape[2] * max(left.shape[2], right.shape[1], right.shape[2])))
+    grid = np.concatenate([left[:, i : i + step] @ blocks @ right for i in range(0, left.shape[1], step)], axis=1)
     if rows.size % 2 == 0 and columns.size % 2 == 0:
         # the corner frequency is cos(pi (x + y)) to multicorr, cos(pi x) cos(pi y) to the padded transform
         corner = spectrum[rows.size // 2, columns.size // 2].real

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +18,8 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
-from dask_hpc.bragg import Progress, find_bragg_disks, open_scan, synthetic_kernel, write_demo_scan
+from dask_hpc.bragg import Peaks, Progress, find_bragg_disks, open_scan, synthetic_kernel, write_demo_scan
+from dask_hpc.bragg.allocator import keep_freed_memory
 from dask_hpc.bragg.demo_scan import demo_kernel, demo_options
 from dask_hpc.bragg.errors import ScanError
 from dask_hpc.bragg.synthetic import Sample
@@ -38,17 +44,65 @@ def path(tmp_path_factory):
     return write_demo_scan(tmp_path_factory.mktemp("scan") / "demo.h5", SAMPLE)
 
 
+@pytest.mark.parametrize("precision", ["double", "single"])
 @pytest.mark.parametrize("tier", ["numpy", "numba"])
-def test_a_cluster_finds_what_one_process_finds(client, path, tier) -> None:
+def test_a_cluster_finds_what_one_process_finds(client, path, tier, precision) -> None:
     """Bit-identical, whatever the order in which tiles end."""
-    here = find_bragg_disks(path, demo_kernel(SAMPLE), tier=tier, **demo_options(SAMPLE))
+    how = {**demo_options(SAMPLE), "tier": tier, "precision": precision}
+    here = find_bragg_disks(path, demo_kernel(SAMPLE), **how)
 
-    there = find_bragg_disks(path, demo_kernel(SAMPLE), client=client, tier=tier, **demo_options(SAMPLE))
+    there = find_bragg_disks(path, demo_kernel(SAMPLE), client=client, **how)
 
     for name in ("offsets", "qx", "qy", "intensity"):
         np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
     assert here.provenance == there.provenance
     assert there.synthetic
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("tier", ["numpy", "numba"])
+def test_threads_and_processes_find_what_one_thread_finds(path, tmp_path, tier, precision) -> None:
+    """Bit-identical: four threads at once, and a process whose libraries may use four threads."""
+    how = {**demo_options(SAMPLE), "tier": tier, "precision": precision, "upsample_factor": 100}
+    here = find_bragg_disks(path, demo_kernel(SAMPLE), **how)
+    code = (
+        "import json, sys; import numpy as np; from dask_hpc.bragg import find_bragg_disks;"
+        "path, kernel, how, target = sys.argv[1:];"
+        "find_bragg_disks(path, np.load(kernel), **json.loads(how)).save(target)"
+    )
+    np.save(tmp_path / "kernel.npy", demo_kernel(SAMPLE))
+    argv = [str(path), str(tmp_path / "kernel.npy"), json.dumps(how), str(tmp_path / "there.npz")]
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "4")
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: find_bragg_disks(path, demo_kernel(SAMPLE), **how), range(4)))
+    subprocess.run([sys.executable, "-c", code, *argv], check=True, env={**os.environ, **threads})
+
+    for there in [*found, Peaks.load(tmp_path / "there.npz")]:
+        for name in ("offsets", "qx", "qy", "intensity"):
+            np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
+
+
+def test_a_filter_and_origins_reach_the_workers(client, path) -> None:
+    """A function of the notebook travels by value; each pattern keeps its own origin."""
+    origin = np.random.default_rng(1).normal(31.5, 2, (2, *SAMPLE.scan))
+    how = {"filter_function": lambda pattern: pattern / 2, "radial_bksb": True, "origin": origin}
+
+    there = find_bragg_disks(path, demo_kernel(SAMPLE), client=client, **how, **demo_options(SAMPLE))
+
+    here = find_bragg_disks(path, demo_kernel(SAMPLE), **how, **demo_options(SAMPLE))
+    np.testing.assert_array_equal(here.qx, there.qx)
+    assert here.provenance == there.provenance
+
+
+def test_workers_keep_what_they_free(client, path) -> None:
+    """Every worker that found disks has told its C library so, where that is glibc."""
+    find_bragg_disks(path, demo_kernel(SAMPLE), client=client, **demo_options(SAMPLE))
+
+    told = client.run(lambda: keep_freed_memory.cache_info().currsize)
+
+    assert {1} == set(told.values())
+    assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
 
 
 def test_every_worker_gets_work_and_makes_its_plan_once(client, path) -> None:

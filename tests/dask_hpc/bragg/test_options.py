@@ -31,6 +31,17 @@ def test_numpy_numbers_become_plain_ones() -> None:
     assert [int, float, int] == [type(options.edgeBoundary), type(options.sigma_cc), type(options.maxNumPeaks)]
 
 
+def test_a_filter_is_recorded_by_its_source() -> None:
+    """JSON holds what a reader needs to make it again: the text, or the name where there is no text."""
+
+    def halved(pattern: np.ndarray) -> np.ndarray:
+        return pattern / 2
+
+    assert "return pattern / 2" in BraggOptions(filter_function=halved).record()["filter_function"]
+    assert "numpy.sqrt" == BraggOptions(filter_function=np.sqrt).record()["filter_function"]
+    assert BraggOptions().record()["filter_function"] is None
+
+
 @pytest.mark.parametrize(
     ("keywords", "words"),
     [
@@ -44,6 +55,8 @@ def test_numpy_numbers_become_plain_ones() -> None:
         ({"upsample_factor": 2}, "at least 3"),
         ({"minPeakSpacing": "wide"}, "minPeakSpacing is 'wide'"),
         ({"minRelativeIntensity": float("nan")}, "minRelativeIntensity is nan"),
+        ({"radial_bksb": 1}, "radial_bksb is 1; choose True or False"),
+        ({"filter_function": "sqrt"}, "filter_function is 'sqrt'; it must be a function of one pattern"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(keywords, words) -> None:
@@ -58,4 +71,4 @@ def test_the_reference_page_lists_every_option_with_its_default() -> None:
 
     for field in fields(BraggOptions):
         assert table.pop(field.name) == repr(field.default).strip("'"), field.name
-    assert {"sigma", "client", "verbose", "tier", "precision"} == set(table)
+    assert {"sigma", "origin", "client", "verbose", "tier", "precision"} == set(table)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,14 @@ def test_arrays_that_do_not_belong_together_are_refused(peaks) -> None:
     """Incomplete tiles never pass for a result."""
     with pytest.raises(ScanError, match="do not make a scan of 1 x 3"):
         Peaks((1, 3), (10, 12), peaks.offsets, peaks.qx[:2], peaks.qy, peaks.intensity)
+
+
+def test_peaks_found_through_a_filter_do_not_pretend_to_know_it(peaks) -> None:
+    """Only its text is kept; the message says where."""
+    through = dataclasses.replace(peaks, provenance={"options": {"filter_function": "numpy.sqrt"}})
+
+    with pytest.raises(BadOption, match=r"only the text is kept, in provenance\['options'\]"):
+        _ = through.options
 
 
 def test_peaks_without_options_say_so(peaks) -> None:
