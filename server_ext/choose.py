@@ -8,6 +8,7 @@ from functools import partial
 
 from facility.client import FacilityClient
 from facility.errors import ProfileError
+from facility.hub_token import HubToken, hub_trust
 from facility.profile import VARIABLE, Profile, System, load_profile
 from facility.providers.slurm import DirectRunner, Slurm, slurm_environment
 from facility.providers.slurm.run import current_user
@@ -16,7 +17,6 @@ from server_ext.facility_source import FacilitySource
 from server_ext.problems import Problem, problem_of
 from server_ext.slurm_source import SlurmSource
 from server_ext.source import NoSource, Source
-from server_ext.token import HubToken, hub_trust
 
 NOTHING_HERE = Problem(
     "There is no facility service and no Slurm here.",

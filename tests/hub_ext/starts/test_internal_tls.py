@@ -18,7 +18,7 @@ from cryptography import x509
 
 from beamside.demo.processes import wait_until
 from beamside.demo.slurm.cluster import SlurmCluster
-from server_ext.token import hub_trust
+from facility.hub_token import hub_trust
 from tests.hub_ext.conftest import HubAtWork, hub_at_work, identity
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]  # a hub of its own, and a real Lab that starts twice

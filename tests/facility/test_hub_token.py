@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from facility.errors import FacilityError, NotSignedIn, Unreachable, Unreadable
-from server_ext.token import KEPT, HubToken
+from facility.hub_token import KEPT, HubToken
 
 
 class Hub(httpx.AsyncBaseTransport):
