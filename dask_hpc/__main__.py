@@ -20,7 +20,7 @@ from facility.errors import FacilityError
 
 def start(options: argparse.Namespace) -> object:
     """Make a cluster and leave it running; with --wait only once all ranks have come."""
-    given = {field: getattr(options, field) for field in ("profile", "scheduler", *ARGUMENTS)}
+    given = {field: getattr(options, field) for field in ("profile", "scheduler", "provider", *ARGUMENTS)}
     cluster = MPICluster(options.name, **given)
     try:
         if options.wait is not None:
@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     make.add_argument("--packed-environment", metavar="ARCHIVE", help="of the ranks' Python, as conda-pack makes it")
     make.add_argument("--walltime", help='"1:30:00" or "90 minutes"')
     make.add_argument("--scheduler", default="job", help='where it is: "job", or "here" on this machine')
+    make.add_argument("--provider", help='"slurm": by its commands; "superfacility": by the Superfacility API')
     make.add_argument("--wait", metavar="TIME", help='wait until all ranks have come, at most "2 minutes"')
     make.set_defaults(act=start)
     verbs.add_parser("list", help="your clusters, newest first").set_defaults(act=show)

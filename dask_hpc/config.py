@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import dask.config
 import yaml
 from dask.utils import parse_bytes, parse_timedelta
+
+from facility.errors import OptionError
 
 Number = TypeVar("Number", int, float)
 
@@ -27,6 +29,10 @@ SHAPE = (
 """The keys that say what a cluster is made of; `dask_hpc.request.shape` reads and judges them."""
 
 
+Provider = Literal["slurm", "superfacility"]
+"""By what jobs are submitted, followed and cancelled."""
+
+
 @dataclass(frozen=True)
 class Knobs:
     """What dask.config says about how clusters live, in plain units. The reference describes each."""
@@ -40,6 +46,7 @@ class Knobs:
     lost_client_timeout: float  # seconds
     silence_timeout: float  # seconds
     environment: tuple[str, ...]  # names of further variables that the job may have
+    provider: Provider | Literal[""] = ""  # empty: what is there; see `dask_hpc.jobs.blocks`
 
 
 def read_knobs() -> Knobs:
@@ -58,7 +65,16 @@ def read_knobs() -> Knobs:
         lost_client_timeout=_positive("lost-client-timeout", parse_timedelta(found["lost-client-timeout"])),
         silence_timeout=_positive("silence-timeout", parse_timedelta(found["silence-timeout"])),
         environment=tuple(found["environment"]),
+        provider=found["provider"] and read_provider(found["provider"]),
     )
+
+
+def read_provider(provider: str) -> Provider:
+    """The provider of this name. Raises OptionError where there is none."""
+    for known in get_args(Provider):
+        if provider == known:
+            return known  # type: ignore[no-any-return]  # get_args forgets of what
+    raise OptionError("provider", f"{provider!r} is none; there are {', '.join(get_args(Provider))}")
 
 
 def read_shape_settings() -> dict[str, object]:

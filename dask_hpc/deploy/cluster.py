@@ -14,7 +14,7 @@ from distributed import Client
 from distributed.core import Status
 from distributed.utils import LoopRunner
 
-from dask_hpc.config import read_knobs
+from dask_hpc.config import Knobs, Provider, read_knobs, read_provider
 from dask_hpc.deploy.handle import Handle
 from dask_hpc.deploy.listing import listing
 from dask_hpc.deploy.placing import Place, read_place
@@ -57,6 +57,7 @@ class MPICluster(Handle):
     packed_environment : the archive of an environment, which every node gets once and whose Python the ranks run.
     walltime : a timedelta, "1:30:00" or "90 minutes"; else the system's default, cut to what fits.
     scheduler : where it is: "job" in the first block's, "here" on this machine, "client" as long as this process lives.
+    provider : "slurm" submits by Slurm's commands, "superfacility" by the Superfacility API; else what is there.
     asynchronous : use it with `await` and `async with`, in the loop that runs.
 
     Raises
@@ -90,10 +91,11 @@ class MPICluster(Handle):
         packed_environment: str | os.PathLike[str] | None = None,
         walltime: timedelta | str | None = None,
         scheduler: Place = "job",
+        provider: Provider | None = None,
         asynchronous: bool = False,
     ) -> None:
         asked = {field: value for field, value in locals().items() if field in ARGUMENTS}
-        system, knobs = load_profile().system, read_knobs()
+        system, knobs = load_profile().system, _knobs(provider)
         shape, notes = shape_of(asked, profile, system)
         made = replace(make_recipe(shape, system, knobs), place=read_place(scheduler)), shape.blocks
         self._open(check_name(made_up_name() if name is None else name), made, asynchronous, notes)
@@ -121,7 +123,7 @@ class MPICluster(Handle):
         Raises NotFound outside of a job, OptionError for what the job does not have, and what `MPICluster` raises.
         """
         asked = {field: value for field, value in locals().items() if field in ARGUMENTS}
-        system, knobs = load_profile().system, read_knobs()
+        system, knobs = load_profile().system, _knobs("slurm")  # its steps are made by srun
         if system.scheduler == "none":
             return cls(name, **asked, asynchronous=asynchronous)
         around = LoopRunner().run_sync(own_job, system)
@@ -233,3 +235,8 @@ class MPICluster(Handle):
             here = len(self.scheduler_info["workers"])
             why = self._waits_for() or self._told if self.scheduler_comm else await look(record, self._provider)
             raise TimeoutError(f"{here} of {wanted} workers came in time: {why}") from error
+
+
+def _knobs(provider: str | None) -> Knobs:
+    """The knobs, with the provider that was asked for. Raises OptionError for one that there is not."""
+    return read_knobs() if provider is None else replace(read_knobs(), provider=read_provider(provider))

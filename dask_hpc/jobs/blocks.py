@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from dask_hpc.config import Knobs
+from dask_hpc.config import Knobs, Provider
 from facility.models import Job, JobRequest, Reservation
 from facility.offer import Offer
 from facility.profile import System
@@ -65,7 +66,7 @@ class Blocks(Protocol):
         ...
 
     async def offer(self, request: JobRequest) -> Offer | None:
-        """What this user may use, each part as far as it is known; None where nobody grants anything.
+        """What this user may use, each part as far as it is known; None where nobody grants anything, or tells of it.
 
         Images are asked for only where the request names one.
         """
@@ -77,11 +78,22 @@ class Blocks(Protocol):
 
 
 def blocks_of(system: System, knobs: Knobs) -> Blocks:
-    """The way that facility.toml says."""
+    """The way that facility.toml and the knobs say, from this process.
+
+    Where the knobs name no provider, it is Slurm's commands if they are here, else the Superfacility API.
+    """
     if system.scheduler == "none":
         from dask_hpc.jobs.on_this_machine import LocalBlocks  # noqa: PLC0415 - of no use where there is a scheduler
 
         return LocalBlocks()
+    if (knobs.provider or _provider_here(system)) == "superfacility":
+        from dask_hpc.jobs.on_superfacility import SuperfacilityBlocks  # noqa: PLC0415 - of no use beside Slurm
+
+        return SuperfacilityBlocks(system, knobs)
     from dask_hpc.jobs.on_slurm import SlurmBlocks  # noqa: PLC0415 - of no use where there is none
 
     return SlurmBlocks(system, knobs)
+
+
+def _provider_here(system: System) -> Provider:
+    return "slurm" if shutil.which(system.commands.sbatch) else "superfacility"

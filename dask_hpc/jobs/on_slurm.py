@@ -42,11 +42,27 @@ def job_environment(environment: Mapping[str, str], further: Iterable[str]) -> d
     return {name: environment[name] for name in (*HANDED_ON, *further) if name in environment}
 
 
-def job_script(system: System, name: str, block: int) -> bytes:
-    """The batch script: the operator's lines, then the block agent under the Python that runs this."""
+def job_script(system: System, name: str, block: int, options: Sequence[str] = (), environment: str = "") -> bytes:
+    """The batch script: the operator's lines, then the block agent under the Python that runs this.
+
+    options : of sbatch, for who submits without command line.   environment : a file of shell lines to begin with.
+    """
+    facts = {"PYTHON": sys.executable, "CLUSTER": name, "BLOCK": str(block)}
+    facts |= {"ENVIRONMENT": environment} if environment else {}
     agent = "exec @PYTHON@ -P -m dask_hpc.block.job @CLUSTER@ @BLOCK@"
-    template = "\n".join(("#!/bin/bash", *system.mpi_prologue, agent, ""))
-    return render_script(template, {"PYTHON": sys.executable, "CLUSTER": name, "BLOCK": str(block)})
+    first = (*(f"#SBATCH {option}" for option in options), *((". @ENVIRONMENT@",) if environment else ()))
+    return render_script("\n".join(("#!/bin/bash", *first, *system.mpi_prologue, agent, "")), facts)
+
+
+def options_of(request: JobRequest, ranks_per_node: int) -> tuple[str, ...]:
+    """What every block asks of sbatch, whoever submits it, besides the request."""
+    notice = () if request.walltime < _NOTICED else (_NOTICE,)
+    return (f"--ntasks-per-node={ranks_per_node}", "--no-requeue", "--input=none", *notice)
+
+
+def log_pattern(name: str, block: int) -> str:
+    """Where the job of a block prints to, as --output has it: sbatch(1), FILENAME PATTERN."""
+    return str(log_of(name, block)).replace("%", "%%")
 
 
 class SlurmBlocks:
@@ -113,7 +129,6 @@ class SlurmBlocks:
     async def submit(self, request: JobRequest, name: str, ranks_per_node: int, block: int = 0) -> str:
         """See `Blocks.submit`. A job whose answer was lost is looked for by its nonce, never submitted again."""
         nonce = f"bs-dask-{secrets.token_hex(8)}"
-        notice = () if request.walltime < _NOTICED else (_NOTICE,)
         exported = f"--export={','.join(sorted(self._environment))}"
         try:
             return await self._slurm.submit(
@@ -123,11 +138,11 @@ class SlurmBlocks:
                 name=f"dask-{name}",
                 comment=nonce,
                 directory=str(Path.cwd()),
-                output=str(log_of(name, block)).replace("%", "%%"),  # sbatch(1), FILENAME PATTERN
-                extra=(f"--ntasks-per-node={ranks_per_node}", exported, "--no-requeue", "--input=none", *notice),
+                output=log_pattern(name, block),
+                extra=(exported, *options_of(request, ranks_per_node)),
             )
         except SubmitRefused as error:
-            raise _refusal(error, request) from error
+            raise refusal(error, request) from error
         except Unreachable:
             found = await self._slurm.find_by_nonce(current_user(), nonce)
             if not found:
@@ -188,7 +203,7 @@ def _all_gpus(request: JobRequest) -> tuple[str, ...]:
     return (f"--gpus-per-node={request.gpus_per_node}", "--distribution=block")
 
 
-def _refusal(error: SubmitRefused, request: JobRequest) -> SubmitRefused:
+def refusal(error: SubmitRefused, request: JobRequest) -> SubmitRefused:
     """Slurm's words with what was asked for beside them."""
     asked = f"{request.nodes} nodes, QOS {request.qos}, account {request.account or '(default)'}"
     asked += f", reservation {request.reservation}" if request.reservation else ""

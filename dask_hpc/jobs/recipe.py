@@ -16,7 +16,7 @@ from dask_hpc.request.job_request import read_request
 from dask_hpc.request.packed import find_archive
 from dask_hpc.request.shape import Shape
 from dask_hpc.request.walltime import Limit, fit_walltime
-from facility.errors import FacilityError, OptionError
+from facility.errors import FacilityError, NotOffered, OptionError
 from facility.models import JobRequest, Reservation
 from facility.profile import System
 
@@ -36,8 +36,16 @@ class Recipe:
     within_nodes: int = 0  # how many nodes that job has
     limits: tuple[Limit, ...] = ()  # on the walltime, as the facility told them when the cluster was made
 
+    def blocks(self) -> Blocks:
+        """How the process of the scheduler submits further blocks: in a job by the commands of its node."""
+        knobs = replace(self.knobs, provider="") if self.place == "job" else self.knobs
+        return blocks_of(self.system, knobs)
+
     async def fitted(self, blocks: Blocks) -> JobRequest:
-        """The request with the walltime that it gets now. Raises OptionError where it gets none."""
+        """The request with the walltime that it gets now. Raises OptionError where it gets none.
+
+        It is not fitted to a reservation that `blocks` cannot tell of: Slurm judges it then.
+        """
         reservation = await _reservation(self.request.reservation, blocks)
         walltime = fit_walltime(self.walltime, self.system, reservation, datetime.now(UTC), self.limits)
         return replace(self.request, walltime=walltime)
@@ -65,13 +73,16 @@ async def cancel_jobs(name: str, jobs: Iterable[str]) -> None:
     for job in jobs:
         with suppress(FacilityError, OSError):
             recipe = read_recipe(name)
-            await blocks_of(recipe.system, recipe.knobs).cancel(job)
+            await recipe.blocks().cancel(job)
 
 
 async def _reservation(name: str, blocks: Blocks) -> Reservation | None:
     if not name:
         return None
-    known = {reservation.name: reservation for reservation in await blocks.reservations()}
+    try:
+        known = {reservation.name: reservation for reservation in await blocks.reservations()}
+    except NotOffered:
+        return None
     if name not in known:
         there = ", ".join(sorted(known)) or "none"
         raise OptionError("reservation", f"there is no reservation {name}; there are: {there}")

@@ -25,7 +25,6 @@ from tornado.ioloop import PeriodicCallback
 from dask_hpc.block.first import JOB_ENDS
 from dask_hpc.block.scratch import scratch
 from dask_hpc.gangs.on_scheduler import GangKeeper
-from dask_hpc.jobs.blocks import blocks_of
 from dask_hpc.jobs.recipe import Recipe, read_recipe
 from dask_hpc.mpi.network import own_address
 from dask_hpc.record.folder import Spec, folder_of, read_spec
@@ -63,7 +62,7 @@ class ClusterScheduler(Scheduler):
         self.sessions = Sessions(self, recipe.knobs.lost_client_timeout)
         self.spec = spec
         self.closed_because = self.failed_because = ""
-        provider = blocks_of(recipe.system, recipe.knobs)
+        provider = recipe.blocks()
         self.keeper = Keeper(self, spec, recipe, provider, publish=self.publish, fail=self.fail)
         self.adaptive = BlockAdaptive(self.keeper, gangs.ranks_wanted)
         self.regangs = Regangs(self.keeper, gangs, self.adaptive)
