@@ -134,6 +134,27 @@ async def test_what_slurm_refuses_is_told_in_its_words_and_leaves_nothing(outsid
 
 @pytest.mark.slurm
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_job_that_waits_says_why_and_is_cancelled_by_the_api(outside: Notebooks) -> None:
+    """The reason is Slurm's; closing leaves neither job nor file."""
+    job, words = await asyncio.to_thread(
+        outside.kernel,
+        """
+with MPICluster("waits", nodes=6) as cluster:
+    try:
+        cluster.wait_for_workers(timeout=1)
+    except TimeoutError as error:
+        answer = [cluster.record.job_ids[0], str(error)]
+""",
+    )
+
+    assert "is pending (QOSGrpNodeLimit): All jobs of this QOS together are at its limit of nodes." in words
+    assert outside.says("sacct", "-nXPj", job, "-o", "state").startswith("CANCELLED")
+    assert [path for path in outside.files if "waits" in path] == []
+    assert called_outside(outside) == ""
+
+
+@pytest.mark.slurm
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_scheduler_outside_of_the_jobs_submits_by_the_api_too(outside: Notebooks) -> None:
     """It finds the key as its maker did, by its path."""
     record = await asyncio.to_thread(outside.command, "start", "beside", "--scheduler", "here", *TWO, "--wait", "120 s")
