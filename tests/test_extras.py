@@ -32,7 +32,13 @@ HOSTS = {
     ],
     "facility": ["facility.service.app", "facility.service.__main__"],
     "lab": ["server_ext", "server_ext.app"],
-    "dask": ["dask_hpc", "dask_hpc.deploy.cluster", "dask_hpc.block.job", "dask_hpc.block.rank"],
+    "dask": [
+        "dask_hpc",
+        "dask_hpc.deploy.cluster",
+        "dask_hpc.block.job",
+        "dask_hpc.block.rank",
+        "dask_hpc.jobs.on_superfacility",
+    ],
     "bragg": ["dask_hpc.bragg.kernels", "dask_hpc.bragg.find", "dask_hpc.bragg.peaks", "dask_hpc.bragg.readers"],
 }
 
