@@ -22,7 +22,7 @@ from dask_hpc.jobs.within_job import is_step, job_of
 from dask_hpc.record.folder import folder_of, write_file
 from facility.clusters import directory
 from facility.credentials import KEY_VARIABLE, PATIENCE, URL_VARIABLE, Access, find_access
-from facility.errors import NotOffered, OptionError, ProfileError, SubmitRefused, Unreachable
+from facility.errors import HomeRefused, NotOffered, OptionError, ProfileError, SubmitRefused, Unreachable
 from facility.models import Job, JobRequest, Reservation
 from facility.profile import System, load_profile
 from facility.providers import Batch
@@ -61,7 +61,7 @@ class SuperfacilityBlocks:
 
     async def submit(self, request: JobRequest, name: str, ranks_per_node: int, block: int = 0) -> str:
         """See `Blocks.submit`. A job whose answer was lost is looked for by its nonce, never submitted again."""
-        write_file(name, ENVIRONMENT, exports(self._knobs.environment))
+        self._leave_environment(name)
         batch = Batch(
             script=job_script(
                 self._system, name, block, options_of(request, ranks_per_node), str(folder_of(name) / ENVIRONMENT)
@@ -116,18 +116,26 @@ class SuperfacilityBlocks:
     async def ahead(self, job: Job) -> None:
         """See `Blocks.ahead`: the API does not tell."""
 
+    def _leave_environment(self, name: str) -> None:
+        """Put it where the job finds it. Raises HomeRefused where the disk does not take it."""
+        try:
+            write_file(name, ENVIRONMENT, exports(self._knobs.environment))
+        except OSError as error:
+            words = f"{folder_of(name)} does not take a file: {error.strerror}; nothing was submitted"
+            raise HomeRefused(words) from error
+
     @asynccontextmanager
     async def _api(self) -> AsyncIterator[SfApi]:
         """The API for one question or two: they are minutes apart, and may come from several event loops."""
         try:
-            self._access = self._access or find_access()
-        except ProfileError as error:
+            self._access = access = self._access or find_access()
+            api = SfApi(access.url + VERSION, load_profile().system_name, access.token, patience=PATIENCE)
+            try:
+                yield api
+            finally:
+                await api.aclose()
+        except ProfileError as error:  # who has no key may not know that one is needed
             raise ProfileError(f"{_because(self._system)}: {error}") from error
-        api = SfApi(self._access.url + VERSION, load_profile().system_name, self._access.token, patience=PATIENCE)
-        try:
-            yield api
-        finally:
-            await api.aclose()
 
 
 def exports(further: Sequence[str]) -> bytes:
@@ -144,6 +152,6 @@ def exports(further: Sequence[str]) -> bytes:
 
 
 def _because(system: System) -> str:
-    """Why the API is asked at all, for whoever has no key and did not know."""
+    """Why the API is asked at all."""
     why = f'provider is "superfacility", or there is no {system.commands.sbatch} here'
     return f"jobs go by the Superfacility API ({why})"

@@ -25,7 +25,7 @@ from dask_hpc.jobs.on_slurm import SlurmBlocks, job_script, options_of
 from dask_hpc.jobs.on_superfacility import ENVIRONMENT, SuperfacilityBlocks, exports
 from dask_hpc.record.folder import folder_of, reserve
 from facility.credentials import KEY_VARIABLE, URL_VARIABLE
-from facility.errors import FacilityError, NotOffered, OptionError, ProfileError
+from facility.errors import FacilityError, HomeRefused, NotOffered, OptionError, ProfileError
 from facility.profile import VARIABLE, Commands
 from facility.service.identity.local import LocalIdentity
 from tests.dask_hpc.conftest import COMMANDS, PROFILE, Notebooks
@@ -242,6 +242,14 @@ def test_who_has_no_key_is_told_why_one_is_needed(monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(ProfileError, match=r"no /nowhere/sbatch here\): where is the facility"):
         asyncio.run(blocks.job("7"))
+
+
+def test_a_block_whose_environment_cannot_be_left_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is submitted; a folder that is not there stands for a disk that takes no file."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    with pytest.raises(HomeRefused, match="nothing was submitted"):
+        asyncio.run(SuperfacilityBlocks(SYSTEM, read_knobs()).submit(REQUEST, "gone", 2))
 
 
 def test_a_step_is_never_ended_by_ending_the_job_around_it() -> None:
