@@ -49,6 +49,7 @@ class GangKeeper(SchedulerPlugin):
         self._of_key: dict[Key, Gang] = {}
         self._waiting: list[Gang] = []
         self._news: list[tuple[str, str]] = []
+        self._will_look = False
         self.plans = Plans(scheduler, self._blocks)
         self.have_begun = False
         scheduler.add_plugin(self, name=EXTENSION)
@@ -64,7 +65,7 @@ class GangKeeper(SchedulerPlugin):
         block = self._blocks.setdefault(world, Block.of(place))
         block.ranks[place.rank] = worker
         self._places[worker] = (world, place.rank)
-        self._look_soon()
+        self._ranks_changed()
 
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **_further: object) -> None:
         """A rank has gone: its gang cannot go on, and no later one can have it."""
@@ -81,7 +82,7 @@ class GangKeeper(SchedulerPlugin):
             gang.on.discard(worker)
             self._end(gang, "lost", f"rank {block.name_of(rank)} was lost; {block}")
             self._drop_if_over(gang)
-        self._look_soon()
+        self._ranks_changed()
 
     def remove_client(self, scheduler: Scheduler, client: str) -> None:
         """A client has gone."""
@@ -92,7 +93,7 @@ class GangKeeper(SchedulerPlugin):
         for block in self._blocks.values():
             if block.number == number and block.epoch != epoch:
                 block.is_closed = True
-        self._look_soon()
+        self._ranks_changed()
 
     def is_busy(self, number: int, but: int = -1) -> bool:
         """Whether a gang runs in a block; in another epoch `but` that."""
@@ -164,12 +165,18 @@ class GangKeeper(SchedulerPlugin):
 
     # -- beginning and ending ----------------------------------------------------------------------------------------
 
-    def _look_soon(self) -> None:
+    def _ranks_changed(self) -> None:
         self.plans.changed()
-        asyncio.get_running_loop().call_soon(self.look)
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        if not self._will_look:
+            self._will_look = True
+            asyncio.get_running_loop().call_soon(self.look)
 
     def look(self) -> None:
         """Take in what has changed, and begin the gangs that can begin."""
+        self._will_look = False
         while self._news:
             self._take_in(*self._news.pop(0))
         for gang in self._waiting:

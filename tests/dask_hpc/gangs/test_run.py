@@ -252,3 +252,21 @@ answer = [sorted(gaps.values()), future.result(timeout=60)]
     assert results == [[4, 4]] * 4
     assert len(gaps) == 4
     assert max(gaps) < 1.5  # a loop that is held stands still for the whole two seconds
+
+
+def test_kernels_hear_of_ranks_only_when_those_change(gangs: Gangs) -> None:
+    """Thirty gangs on the same ranks are no news of ranks to anybody."""
+    found = gangs("""
+heard = []
+cluster.run_mpi(total).result(timeout=60)
+hear = client._stream_handlers["gang-ranks"]
+client._stream_handlers["gang-ranks"] = lambda full: (heard.append(full), hear(full))
+time.sleep(0.2)  # what the first gang asked for is told by then
+before = len(heard)
+for _ in range(30):
+    cluster.run_mpi(total).result(timeout=60)
+answer = [before, heard]
+""")
+
+    before, heard = found
+    assert heard[before:] == []
