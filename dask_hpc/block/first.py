@@ -77,8 +77,18 @@ class FirstBlock:
             await end_process(scheduler, KILL_SECONDS)
             await asyncio.wait({word, *ranks})  # the line to the scheduler is cut, so the ranks are at their end
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another cluster has the name, which it may have as soon as this one has said that it is over."""
+        try:
+            return read_record(self.spec.name).created != self.record.created
+        except NotFound:
+            return False
+
     def fail(self, reason: str) -> None:
         """Leave the reason for whoever looks, and no key."""
+        if self.is_replaced:
+            return
         remove_credentials(self.spec.name)
         with suppress(NotFound):  # whoever cancelled the job may have removed the record
             read_record(self.spec.name)

@@ -57,8 +57,9 @@ async def _run_first(name: str, job_id: str, keeper: Coroutine[Any, Any, None] |
         if kept is not None:
             kept.cancel()
     log.info("cluster %s is closed: %s", name, reason)
-    remove_record(name)
-    release(name)
+    if not first.is_replaced:
+        remove_record(name)
+        release(name)
     return 0
 
 

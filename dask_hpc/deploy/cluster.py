@@ -22,7 +22,7 @@ from dask_hpc.gangs.run import Call, Isolation, Ranks, Started, Thing, run_mpi
 from dask_hpc.jobs.blocks import blocks_of
 from dask_hpc.jobs.follow import look
 from dask_hpc.jobs.in_this_job import own_job, recipe_within
-from dask_hpc.jobs.recipe import make_recipe
+from dask_hpc.jobs.recipe import make_recipe, recipe_again
 from dask_hpc.record.names import made_up_name
 from dask_hpc.request.profiles import shape_of
 from dask_hpc.request.shape import ARGUMENTS
@@ -140,6 +140,18 @@ class MPICluster(Handle):
         """
         cluster = cls.__new__(cls)
         cluster._open(check_name(name), None, asynchronous)
+        return cluster
+
+    @classmethod
+    def start_again(cls, name: str, *, asynchronous: bool = False) -> Self:
+        """Make the cluster `name` anew as it was asked for, after its job has failed or ended.
+
+        It has as many blocks as it was last asked to have. A cluster that was closed has left nothing to begin with.
+        Raises NotFound where nothing is left of it, NameTaken while it is alive, and what `MPICluster` raises.
+        """
+        made = recipe_again(check_name(name))
+        cluster = cls.__new__(cls)
+        cluster._open(name, made, asynchronous)
         return cluster
 
     @classmethod

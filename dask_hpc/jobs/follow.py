@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from dask_hpc.errors import ClusterEnded
 from dask_hpc.jobs.blocks import Blocks
+from dask_hpc.jobs.recipe import has_recipe
 from dask_hpc.jobs.registry import life_of
 from dask_hpc.jobs.waiting import in_words, told
 from dask_hpc.record.folder import last_log_lines
@@ -38,9 +39,10 @@ class Questions:
 
 
 def ended(record: ClusterRecord, what: str) -> ClusterEnded:
-    """The error for a cluster that is over, with the end of its log."""
+    """The error for a cluster that is over, with how it can begin again where that is known, and the end of its log."""
     log = [line for line in last_log_lines(record.name) if what not in line]
-    return ClusterEnded(f"cluster {record.name!r} has ended: {what}", "\n".join(log))
+    cure = f"; MPICluster.start_again({record.name!r}) makes it anew" if has_recipe(record.name) else ""
+    return ClusterEnded(f"cluster {record.name!r} has ended: {what}{cure}", "\n".join(log))
 
 
 async def wait_running(name: str, blocks: Blocks, tell: Callable[[str], None]) -> ClusterRecord:

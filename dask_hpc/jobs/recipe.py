@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,7 +17,8 @@ from dask_hpc.request.job_request import read_request
 from dask_hpc.request.packed import find_archive
 from dask_hpc.request.shape import Shape
 from dask_hpc.request.walltime import Limit, fit_walltime
-from facility.errors import FacilityError, NotOffered, OptionError
+from facility.clusters import read_record
+from facility.errors import FacilityError, NotFound, NotOffered, OptionError
 from facility.models import JobRequest, Reservation
 from facility.profile import System
 
@@ -66,6 +68,30 @@ def write_recipe(name: str, recipe: Recipe) -> None:
 def read_recipe(name: str) -> Recipe:
     """The recipe that `write_recipe` left."""
     return _FORM.validate_json((folder_of(name) / RECIPE).read_bytes())
+
+
+def has_recipe(name: str) -> bool:
+    """Whether it is known how the cluster was asked for."""
+    return (folder_of(name) / RECIPE).exists()
+
+
+def recipe_again(name: str) -> tuple[Recipe, int]:
+    """The recipe of a cluster that is over, and how many blocks it was last asked to have.
+
+    Raises NotFound where nothing of it is left, and where it was a step of another job than this process is in.
+    """
+    record = read_record(name)
+    try:
+        recipe = read_recipe(name)
+    except FileNotFoundError as error:
+        words = f"how cluster {name!r} was asked for is not known any more; MPICluster({name!r}, ...) makes it"
+        raise NotFound(words) from error
+    if recipe.within and recipe.within != os.environ.get("SLURM_JOB_ID", ""):
+        raise NotFound(
+            f"cluster {name!r} was inside job {recipe.within}, and this process is not: "
+            f"MPICluster.in_this_job({name!r}) makes one inside of this job, MPICluster({name!r}, ...) a job of its own"
+        )
+    return recipe, max(record.wished, 1)
 
 
 async def cancel_jobs(name: str, jobs: Iterable[str]) -> None:

@@ -152,6 +152,22 @@ except ClusterEnded as error:
     assert ana.command("close", "cut") == {"closed": "cut"}
 
 
+def test_a_cancelled_cluster_begins_again_with_the_same_request(ana: Notebooks) -> None:
+    """One line submits a job of the same size, QOS and account under the same name."""
+    size = ("--nodes", "2", "--ranks-per-node", "1", "--account", "ncem")
+    record = ana.command("start", "anew", *size, *WITHOUT_RESERVATION, "--wait", "60 s")
+    ana.says("scancel", record["job_ids"][0])
+    accounting(ana, record["job_ids"][0], wanted="CANCELLED")
+    job, workers = ana.kernel("""
+with MPICluster.start_again("anew") as cluster:
+    cluster.wait_for_workers(timeout=90)
+    answer = [cluster.record.job_ids[0], len(cluster.get_client().nthreads())]
+""")
+
+    assert (job != record["job_ids"][0], workers) == (True, 2)
+    assert accounting(ana, job)[1:] == ["ncem", "regular", "", "2"]
+
+
 def test_a_refusal_reaches_the_user_in_slurms_words(ana: Notebooks) -> None:
     """sbatch's own words come with what was asked for, and nothing stays behind."""
     refused = ana.command("start", "refused", "--account", "ncem", "--constraint", "moon")["error"]

@@ -16,8 +16,11 @@ from beamside.command import main
 from beamside.demo.processes import wait_until
 from dask_hpc import MPICluster
 from dask_hpc.discovery import discover
+from dask_hpc.errors import ClusterEnded, NameTaken
+from dask_hpc.jobs.recipe import read_recipe, write_recipe
 from dask_hpc.record.folder import KEY, folder_of, release
 from facility.clusters import ClusterRecord, read_record, remove_record, write_record
+from facility.errors import NotFound
 from tests.dask_hpc.laptop import ROOT, move_to
 
 PAIRS = """
@@ -201,3 +204,34 @@ def test_what_has_ended_still_has_its_logs() -> None:
 
         assert "has gone" in cluster.get_logs()["Cluster"]
         assert not (folder_of("shortly") / KEY).exists()
+
+
+def test_what_has_ended_begins_again_in_one_line() -> None:
+    """The same name, ranks and blocks, from the words of the error; while it is alive it is joined instead."""
+    first = MPICluster("fell", profile="pairs")
+    first.wait_for_workers(timeout=120)
+    psutil.Process(int(read_record("fell").job_ids[0].split("-")[1])).terminate()
+    wait_until(lambda: read_record("fell").state == "failed", seconds=60, otherwise=lambda: str(read_record("fell")))
+    with pytest.raises(ClusterEnded, match=r"MPICluster\.start_again\('fell'\)"):
+        MPICluster.from_name("fell").get_client()
+    first.disconnect()
+
+    with MPICluster.start_again("fell") as cluster:
+        cluster.wait_for_workers(timeout=120)
+        threads = sorted(cluster.get_client().nthreads().values())
+        with pytest.raises(NameTaken, match="joins it"):
+            MPICluster.start_again("fell")
+
+    assert threads == [3, 3]
+    with pytest.raises(NotFound, match="no cluster is named 'fell'"):
+        MPICluster.start_again("fell")  # it was closed
+
+
+def test_inside_of_another_job_it_begins_by_hand(monkeypatch: pytest.MonkeyPatch, copy: ClusterRecord) -> None:
+    """A cluster that was a step of a job is no step of another one; the message tells both ways."""
+    write_record(replace(copy, state="failed"))
+    write_recipe("copy", replace(read_recipe("pair"), within="41"))
+    monkeypatch.setenv("SLURM_JOB_ID", "42")
+
+    with pytest.raises(NotFound, match=r"MPICluster\.in_this_job\('copy'\)"):
+        MPICluster.start_again("copy")
