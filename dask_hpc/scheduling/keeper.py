@@ -14,6 +14,7 @@ from distributed import Scheduler
 
 from dask_hpc.jobs.blocks import Blocks
 from dask_hpc.jobs.recipe import Recipe
+from dask_hpc.jobs.within_job import is_step, job_of
 from dask_hpc.record.folder import Spec, log_of
 from dask_hpc.scheduling.agents import Agents
 from dask_hpc.scheduling.deadlines import Deadlines
@@ -173,7 +174,8 @@ class Keeper:
         """See `Owner.ends_soon`: another is submitted, and this one leaves while there is time."""
         if block.number == 0 and not self.table.is_ending:
             self.table.is_ending = True
-            self.tell(f"the cluster ends before long, with its first job: {why}")
+            first = f"job {job_of(block.job_id)}, which it is inside of" if is_step(block.job_id) else "its first job"
+            self.tell(f"the cluster ends before long, with {first}: {why}")
         elif block.number and block.is_live and not self.table.is_ending:
             self.tell(f"block {block.number} leaves: {why}")
             self._leaving.leave_in_time(block)

@@ -6,6 +6,7 @@ import json
 import pwd
 import secrets
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,8 +75,26 @@ class NotebookInJob:
         return " ".join(sorted({state for name, state in rows() if name.rpartition(".")[2].isdecimal()}))
 
 
-def notebook(ana: Notebooks, code: str, *options: str) -> NotebookInJob:
-    """Run `code` in a job of ana's own, as the server of a notebook does."""
+Notebook = Callable[..., NotebookInJob]
+
+
+@pytest.fixture
+def notebook(ana: Notebooks) -> Iterator[Notebook]:
+    """Run code in jobs of ana's own, as the servers of notebooks do: `notebook(code, "--mem=8000M")`."""
+    begun: list[NotebookInJob] = []
+
+    def begin(code: str, *options: str) -> NotebookInJob:
+        begun.append(submit(ana, code, *options))
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        ana.says("scancel", one.job)  # it runs on only where the test has failed
+        one.log.unlink(missing_ok=True)
+
+
+def submit(ana: Notebooks, code: str, *options: str) -> NotebookInJob:
+    """Submit a job that runs `code`, and prints into a file of ana's home."""
     log = Path(pwd.getpwnam(ana.user).pw_dir) / f"notebook-{secrets.token_hex(4)}.log"
     done = ana.run_as(
         ana.user, "sbatch", "--parsable", "--account=ncem", "--qos=regular", f"--output={log}", *options,
@@ -87,9 +106,9 @@ def notebook(ana: Notebooks, code: str, *options: str) -> NotebookInJob:
     return NotebookInJob(ana, done.stdout.decode().strip(), log)
 
 
-def test_it_takes_what_the_job_has_and_leaves_the_job_as_it_was(ana: Notebooks) -> None:
+def test_it_takes_what_the_job_has_and_leaves_the_job_as_it_was(notebook: Notebook) -> None:
     """Three ranks fit into the memory beside the scheduler; gangs run; after `close` the job is there without steps."""
-    there = notebook(ana, """
+    there = notebook("""
 with MPICluster.in_this_job("burst") as cluster:
     client = cluster.get_client()
     cluster.wait_for_workers(timeout=90)
@@ -113,13 +132,13 @@ answer.append(steps())
     assert there.end() == "COMPLETED"
 
 
-def test_its_nodes_get_a_packed_environment(ana: Notebooks, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_its_nodes_get_a_packed_environment(notebook: Notebook, tmp_path_factory: pytest.TempPathFactory) -> None:
     """All nodes of the job, for the ranks may be on any of them; it goes before the job does."""
     place = tmp_path_factory.mktemp("packed", numbered=True)
     for folder in (place, *place.parents[:2]):
         folder.chmod(0o755)
     archive = make_archive(place)
-    there = notebook(ana, f"""
+    there = notebook(f"""
 import glob, tempfile
 mine = tempfile.gettempdir() + f"/beamside-environment-{{os.environ['SLURM_JOB_ID']}}.*"
 size = dict(nodes=2, ranks_per_node=1, memory_per_rank="512 MiB")
@@ -142,9 +161,9 @@ answer = [prefixes, size, there, glob.glob(mine)]
     assert "COMPLETED" == there.end()
 
 
-def test_it_is_shared_by_name_and_closed_from_elsewhere(ana: Notebooks) -> None:
+def test_it_is_shared_by_name_and_closed_from_elsewhere(ana: Notebooks, notebook: Notebook) -> None:
     """A terminal outside of the job joins its ranks, and closes the cluster; the job goes on."""
-    there = notebook(ana, """
+    there = notebook("""
 cluster = MPICluster.in_this_job("shared-here", ranks_per_node=2)
 cluster.wait_for_workers(timeout=90)
 cluster.disconnect()
@@ -183,9 +202,9 @@ except NotFound as error:
     assert "MPICluster(...)" in words
 
 
-def test_more_than_the_job_has_is_refused_with_what_it_has(ana: Notebooks) -> None:
+def test_more_than_the_job_has_is_refused_with_what_it_has(notebook: Notebook) -> None:
     """Nothing is begun, and the words name the argument and the figures."""
-    there = notebook(ana, """
+    there = notebook("""
 from facility.errors import OptionError
 answer = []
 for wish in ({"nodes": 2}, {"ranks_per_node": 2}, {"gpus_per_rank": 1}):
@@ -202,3 +221,31 @@ answer.append([record.name for record in MPICluster.list()])
     assert "it has 1 CPUs a node" in ranks
     assert "it has 0 GPUs a node" in gpus
     assert "too-much" not in left
+
+
+def test_the_end_of_the_job_is_told_before(ana: Notebooks, notebook: Notebook) -> None:
+    """The notebook hears that its job, and the cluster in it, end; afterwards the name tells why it is over."""
+    there = notebook("""
+cluster = MPICluster.in_this_job("until-then", ranks_per_node=1)
+cluster.wait_for_workers(timeout=50)
+client = cluster.get_client()
+client.submit(int, 1).result()
+while "ends before long" not in cluster.get_logs(scheduler=False, workers=False)["Cluster"]:
+    time.sleep(0.2)
+answer = [cluster.get_logs(scheduler=False, workers=False)["Cluster"], client.submit(int, 2).result()]
+print("ANSWER", json.dumps(answer), flush=True)
+time.sleep(600)
+""", "--time=1", "--mem=8000M")  # fmt: skip
+
+    told, still_works = there.answer()
+    words = next(line for line in told.splitlines() if "ends before long" in line)
+    wait_until(
+        lambda: [one["state"] for one in ana.command("list") if one["name"] == "until-then"] == ["failed"],
+        seconds=150,
+        otherwise=lambda: there.text,
+    )
+    (over,) = (one["reason"] for one in ana.command("list") if one["name"] == "until-then")
+
+    assert f"with job {there.job}, which it is inside of: Slurm ends" in words
+    assert (still_works, over.partition(":")[0]) == (2, "the job was told to end")
+    assert ana.command("close", "until-then") == {"closed": "until-then"}
