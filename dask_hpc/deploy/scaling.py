@@ -16,7 +16,7 @@ from dask_hpc.deploy.heard import Heard, waits_for
 from dask_hpc.deploy.shown import block_lines, scaling_lines, table
 from dask_hpc.mpi.place import worker_name
 from dask_hpc.record.folder import read_spec, write_spec
-from dask_hpc.request.sizes import BlockSize, blocks_for
+from dask_hpc.request.sizes import BlockSize, blocks_for, workers_between
 from dask_hpc.scheduling.watcher import BLOCKS
 from facility.clusters import BlockRecord, ClusterRecord
 from facility.errors import SubmitRefused
@@ -56,22 +56,31 @@ class Scaling(Cluster):
         wished = {"n": n, "blocks": blocks, "nodes": nodes, "cores": cores, "memory": memory}
         return self._do(self._send_wish, _ORDER, {"blocks": blocks_for(wished, self._size)})
 
-    def adapt(  # type: ignore[override]  # the Adaptive is in the scheduler, where every kernel may die
+    def adapt(  # type: ignore[override]  # noqa: PLR0913 - the Adaptive is in the scheduler; all are keywords of Dask's
         self,
         minimum: int | None = None,
         maximum: int | float | None = None,
         *,
+        minimum_jobs: int | None = None,
+        maximum_jobs: int | None = None,
+        minimum_cores: int | None = None,
+        maximum_cores: int | None = None,
+        minimum_memory: int | str | None = None,
+        maximum_memory: int | str | None = None,
         interval: str | float | timedelta | None = None,
         wait_count: int | None = None,
         target_duration: str | float | timedelta | None = None,
     ) -> Adapting:
         """Let the load say how many workers there are, between `minimum` and `maximum`, in whole blocks.
 
-        It goes on in the cluster's scheduler until `scale`, whatever becomes of this kernel. What is None is that of
+        The bounds may be in jobs, which are blocks, in cores or in memory too; the strictest of each side counts. It
+        goes on in the cluster's scheduler until `scale`, whatever becomes of this kernel. What is None is that of
         `distributed.adaptive` in dask.config. The answer has these as attributes, and can `stop`.
         """
+        asked = {name: value for name, value in locals().items() if name.startswith(("minimum", "maximum"))}
+        least, most = workers_between(asked, self._size)
         bounds = read_bounds(
-            self._ranks, minimum=minimum, maximum=maximum, interval=interval, wait_count=wait_count,
+            self._ranks, minimum=least, maximum=most, interval=interval, wait_count=wait_count,
             target_duration=target_duration,
         )  # fmt: skip
         return Adapting(self, bounds, self._do(self._send_wish, _ADAPT, bounds.order()))

@@ -21,6 +21,23 @@ class BlockSize:
     memory: int  # of all its ranks, bytes
 
 
+def workers_between(asked: Mapping[str, float | str | None], size: BlockSize) -> tuple[float | None, float | None]:
+    """The least and the most workers that `asked` bounds say: the strictest of each, None where there is none.
+
+    Bounds are `minimum` and `maximum`, in workers, and either followed by `_jobs`, which are blocks, `_cores` or
+    `_memory`. Raises OptionError for what cannot be read.
+    """
+    each = {"": size.ranks, "jobs": 1, "cores": size.cores, "memory": size.memory}
+    found: dict[str, list[float]] = {"minimum": [], "maximum": []}
+    for name, value in asked.items():
+        bound, _, unit = name.partition("_")
+        if value is not None:
+            workers = _amount(name, value, in_bytes=unit == "memory") * size.ranks / each[unit]
+            rounded = math.ceil if bound == "minimum" else math.floor
+            found[bound].append(workers if math.isinf(workers) else rounded(workers))
+    return max(found["minimum"], default=None), min(found["maximum"], default=None)
+
+
 def blocks_for(wished: Mapping[str, int | str | None], size: BlockSize) -> int:
     """How many blocks are wished for by exactly one of `n` workers, `blocks`, `nodes`, `cores` and `memory`.
 
@@ -31,10 +48,14 @@ def blocks_for(wished: Mapping[str, int | str | None], size: BlockSize) -> int:
         raise OptionError("n", f"say one of {', '.join(wished)}" + (f", not {', '.join(said)}" if said else ""))
     ((name, value),) = said.items()
     each = {"n": size.ranks, "blocks": 1, "nodes": size.nodes, "cores": size.cores, "memory": size.memory}
-    try:
-        amount = parse_bytes(value) if name == "memory" else int(value)
-    except ValueError as error:
-        raise OptionError(name, f"{value!r} cannot be read") from error
+    amount = _amount(name, value, in_bytes=name == "memory")
     if amount < 0:
         raise OptionError(name, "there cannot be fewer than none")
     return math.ceil(amount / each[name])
+
+
+def _amount(name: str, value: float | str, *, in_bytes: bool) -> float:
+    try:
+        return parse_bytes(value) if in_bytes else float(value)
+    except ValueError as error:
+        raise OptionError(name, f"{value!r} cannot be read") from error

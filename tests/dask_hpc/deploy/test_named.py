@@ -20,7 +20,7 @@ from dask_hpc.errors import ClusterEnded, NameTaken
 from dask_hpc.jobs.recipe import read_recipe, write_recipe
 from dask_hpc.record.folder import KEY, folder_of, release
 from facility.clusters import ClusterRecord, read_record, remove_record, write_record
-from facility.errors import NotFound
+from facility.errors import NotFound, OptionError
 from tests.dask_hpc.laptop import ROOT, move_to
 
 PAIRS = """
@@ -157,6 +157,17 @@ def test_adapting_is_held_by_every_kernel_and_ended_by_any(pair: MPICluster) -> 
 
     assert before == "running"
     wait_until(lambda: adapting.state == "stopped", seconds=30, otherwise=lambda: repr(adapting))
+
+
+def test_adapting_takes_bounds_in_blocks(pair: MPICluster) -> None:
+    """A block of this cluster has two workers of three cores each; less than one block is refused."""
+    adapting = pair.adapt(minimum_jobs=1, maximum_cores=13)
+    bounds = adapting.minimum, adapting.maximum
+    adapting.stop()
+
+    assert bounds == (2, 4)
+    with pytest.raises(OptionError, match="a block has 2"):
+        pair.adapt(maximum_memory="300 MiB")
 
 
 def test_adapting_can_be_stopped(pair: MPICluster) -> None:

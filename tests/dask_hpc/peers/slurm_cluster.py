@@ -6,7 +6,6 @@ It stands alone, so that it can be laid where the people of the tests may read i
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import dask.config
-from dask.utils import parse_bytes
 from distributed import Client, Future
 from distributed.core import Status
 
@@ -90,18 +88,9 @@ class SLURMCluster(MPICluster):
     def adapt(  # type: ignore[override]  # as above
         self, minimum: int | None = None, maximum: int | None = None, *, interval: str | None = None, **bounds: Any
     ) -> Look:
-        """Bounds in jobs, cores and memory (`minimum_jobs`, `maximum_memory` …) become bounds in workers."""
+        """With the looks at the load that dask-jobqueue's tests ask for."""
         self._asked = None
-        size = self._size
-        each = {"jobs": 1 / size.ranks, "cores": size.cores / size.ranks, "memory": size.memory / size.ranks}
-
-        def workers(which: str, rounded: Callable[[float], int]) -> list[int]:
-            said = {kind: bounds.get(f"{which}_{kind}") for kind in each}
-            return [rounded(parse_bytes(value) / each[kind]) for kind, value in said.items() if value is not None]
-
-        least = max([*workers("minimum", math.ceil), *([] if minimum is None else [minimum])], default=None)
-        most = min([*workers("maximum", math.floor), *([] if maximum is None else [maximum])], default=None)
-        return Look(self, super().adapt(least, most, interval=interval))
+        return Look(self, super().adapt(minimum, maximum, interval=interval, **bounds))
 
     def __await__(self) -> Generator[Any, None, SLURMCluster]:
         """Wait until Slurm has taken what is wished for, as a SpecCluster does."""
