@@ -172,4 +172,4 @@ def _kill_all(work: HubAtWork) -> None:
         work.kill(name)
     with contextlib.suppress(KeyError):  # a user of this run's own may be gone already
         pwd.getpwnam(work.user)
-        work.slurm.run("scancel", f"--user={work.user}")
+        work.slurm.run("scancel", f"--user={work.user}", seconds=300)  # a thousand jobs take their time

@@ -70,7 +70,7 @@ def jobs_in_queue(cluster: SlurmCluster) -> Counter[str]:
 
 def end_all_jobs(cluster: SlurmCluster, user: str) -> None:
     """Cancel everything, and wait until it is gone."""
-    cluster.run("scancel", f"--user={user}")
+    cluster.run("scancel", f"--user={user}", seconds=300)
     wait_until(
         lambda: not jobs_in_queue(cluster),
         seconds=300,
