@@ -59,6 +59,10 @@ class SuperfacilityBlocks:
         """See `SlurmBlocks.launch_one`."""
         return self._here.launch_one(request)
 
+    def launch_nodes(self) -> tuple[str, ...]:
+        """See `SlurmBlocks.launch_nodes`."""
+        return self._here.launch_nodes()
+
     async def submit(self, request: JobRequest, name: str, ranks_per_node: int, block: int = 0) -> str:
         """See `Blocks.submit`. A job whose answer was lost is looked for by its nonce, never submitted again."""
         self._leave_environment(name)
