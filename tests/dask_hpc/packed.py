@@ -6,6 +6,7 @@ import shutil
 import site
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import dask_hpc
@@ -19,7 +20,9 @@ def make_archive(place: Path, *, leave_out: str = "", further: dict[str, str] | 
 
     further : files of it by their path, with their text.
     """
-    tree, archive = place / "tree", place / "environment.tar.gz"
+    own = Path(tempfile.mkdtemp(dir=place))  # a second try of a test finds that of the first
+    own.chmod(0o755)
+    tree, archive = own / "tree", own / "environment.tar.gz"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(tree)], check=True)
     packages = next(tree.glob("lib/python3*/site-packages"))
     for package in (dask_hpc, facility):

@@ -18,7 +18,7 @@ from tests.dask_hpc.packed import make_archive
 if TYPE_CHECKING:
     from tests.dask_hpc.conftest import Notebooks
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.needs_root]  # a slurmd that is not root's takes no file from sbcast
 
 SIZE = ("--nodes", "2", "--ranks-per-node", "2", "--memory-per-rank", "512 MiB", "--qos", "regular")
 CLUSTER = """

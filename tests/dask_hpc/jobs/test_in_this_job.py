@@ -132,6 +132,7 @@ answer.append(steps())
     assert there.end() == "COMPLETED"
 
 
+@pytest.mark.needs_root  # a slurmd that is not root's takes no file from sbcast
 def test_its_nodes_get_a_packed_environment(notebook: Notebook, tmp_path_factory: pytest.TempPathFactory) -> None:
     """All nodes of the job, for the ranks may be on any of them; it goes before the job does."""
     place = tmp_path_factory.mktemp("packed", numbered=True)
