@@ -20,6 +20,7 @@ def make_archive(place: Path, *, leave_out: str = "", further: dict[str, str] | 
 
     further : files of it by their path, with their text.
     """
+    place.mkdir(exist_ok=True)
     own = Path(tempfile.mkdtemp(dir=place))  # a second try of a test finds that of the first
     own.chmod(0o755)
     tree, archive = own / "tree", own / "environment.tar.gz"
