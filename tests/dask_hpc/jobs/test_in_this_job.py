@@ -133,11 +133,9 @@ answer.append(steps())
 
 
 @pytest.mark.needs_root  # a slurmd that is not root's takes no file from sbcast
-def test_its_nodes_get_a_packed_environment(notebook: Notebook, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_its_nodes_get_a_packed_environment(ana: Notebooks, notebook: Notebook) -> None:
     """All nodes of the job, for the ranks may be on any of them; it goes before the job does."""
-    place = tmp_path_factory.mktemp("packed", numbered=True)
-    for folder in (place, *place.parents[:2]):
-        folder.chmod(0o755)
+    place = ana.profile.parent / "packed-for-a-job"
     archive = make_archive(place)
     there = notebook(f"""
 import glob, tempfile
