@@ -49,6 +49,8 @@ memory_per_rank = "1 GiB"
 qos = "regular"
 """
 
+ANSWER = "the answer: "
+
 COMMANDS = ("sbatch", "srun", "squeue", "sacct", "scontrol", "scancel", "sinfo", "sacctmgr", "sshare", "sbcast")
 
 
@@ -74,9 +76,11 @@ class Notebooks:
         return done.stdout.decode()
 
     def kernel(self, code: str, **environment: str) -> Any:
-        """Run `code` in a kernel of its own; its `answer` comes back through JSON."""
-        program = f"import json\nfrom dask_hpc import MPICluster\n{code}\nprint(json.dumps(answer))\n"
-        return json.loads(self.python("-", stdin=program, **environment).splitlines()[-1])
+        """Run `code` in a kernel of its own; its `answer` comes back as JSON, whatever its cluster says later."""
+        said = f'import sys\nsys.stdout.write("\\n{ANSWER}" + json.dumps(answer) + "\\n")'
+        program = f"import json\nfrom dask_hpc import MPICluster\n{code}\n{said}\n"
+        lines = self.python("-", stdin=program, **environment).splitlines()
+        return json.loads(next(line for line in lines if line.startswith(ANSWER)).removeprefix(ANSWER))
 
     def command(self, *arguments: str, **environment: str) -> Any:
         """The JSON that `python -m dask_hpc` prints, also when it says no."""
