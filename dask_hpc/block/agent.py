@@ -12,32 +12,47 @@ from dask_hpc.block.link import Link, open_link
 from dask_hpc.block.steps import Steps
 from dask_hpc.record.folder import Spec, folder_of
 
+_FIRST_EPOCH = 0  # `dask_hpc.scheduling.table` counts from it
 _LEFT_SECONDS = 1.0
 
 
 class Agent:
-    """One batch job's steps."""
+    """One batch job's steps. What it has to say before there is a scheduler is kept for that."""
 
     def __init__(self, spec: Spec, block: int, job_id: str) -> None:
         self.spec, self.block, self.job_id = spec, block, job_id
         self._link: Link | None = None
-        self._steps: Steps | None = None
+        self._untold: list[dict[str, object]] = []
+        self._steps = Steps(spec, block, job_id, self._tell)
+        self._has_begun = False
+
+    def _tell(self, **facts: object) -> None:
+        if self._link is None:
+            self._untold.append(facts)
+        else:
+            self._link.send(**facts)
 
     def leave_soon(self) -> None:
         """Tell the scheduler that the job will end before long, whatever anybody wishes."""
-        if self._link is not None:
-            self._link.send(leaving="Slurm announced the end of its job")
+        self._tell(leaving="Slurm announced the end of its job")
 
     def told_to_end(self) -> None:
         """Tell the scheduler that the job is over, so that it lets the ranks go."""
-        if self._link is not None:
-            self._link.send(told=True)
+        self._tell(told=True)
         self.job_is_over()
 
     def job_is_over(self) -> None:
         """Have the nodes tidied up before Slurm kills what runs there."""
-        if self._steps is not None:
-            self._steps.job_is_over()
+        self._steps.job_is_over()
+
+    async def begin(self) -> None:
+        """Start the first step before the scheduler asks for it: its ranks and the scheduler come up side by side."""
+        self._has_begun = True
+        await self._steps.start(_FIRST_EPOCH)
+
+    async def close(self) -> None:
+        """End the ranks, and whatever else of the block is on the nodes."""
+        await self._steps.close(self.spec.close_timeout)
 
     async def serve(self, address: str) -> str:
         """Do what the scheduler at `address` asks until it ends the block, and return why it did.
@@ -45,18 +60,26 @@ class Agent:
         Empty where the scheduler has gone without a word. The job's ranks are over then, also on cancelling.
         Raises OSError where no scheduler answers.
         """
-        link = self._link = await open_link(folder_of(self.spec.name), address)
-        steps = self._steps = Steps(self.spec, self.block, self.job_id, link.send)
         try:
-            link.send(block=self.block, job=self.job_id)
-            return await self._obey(link, steps)
+            link = self._link = await self._reach(address)
+            return await self._obey(link, self._steps)
         finally:
-            await steps.close(self.spec.close_timeout)
-            link.close()
+            await self.close()
+            if self._link is not None:
+                self._link.close()
+
+    async def _reach(self, address: str) -> Link:
+        link = await open_link(folder_of(self.spec.name), address)
+        link.send(block=self.block, job=self.job_id)
+        for facts in self._untold:
+            link.send(**facts)
+        return link
 
     async def _obey(self, link: Link, steps: Steps) -> str:
         while (word := await link.receive()) is not None:
             match word:
+                case {"start": epoch} if epoch == _FIRST_EPOCH and self._has_begun:
+                    pass  # its ranks are on their way
                 case {"start": int(epoch), "rank": int(rank), "node": str(node), "instead": int(process)}:
                     await steps.start(epoch, rank, node, instead=process)
                 case {"start": int(epoch), "beside": True}:

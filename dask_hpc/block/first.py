@@ -56,7 +56,7 @@ class FirstBlock:
 
         Raises BlockFailed when it ended without having been closed.
         """
-        scheduler = await self._start_scheduler()
+        scheduler = await self._begin()
         word = asyncio.create_task(self._last_word(scheduler))
         ends = [asyncio.create_task(event.wait()) for event in (self.told_to_end, self.let_go)]
         ranks = [asyncio.create_task(self.agent.serve(self.record.agents_address))] if self.agent else []
@@ -120,6 +120,17 @@ class FirstBlock:
         if "failed" in word:
             raise BlockFailed(word["failed"])
         return str(word["closed"])
+
+    async def _begin(self) -> Process:
+        """The scheduler's process, once it answers; the first ranks, which wait for it, come up beside it."""
+        if self.agent is not None and self.spec.blocks:
+            await self.agent.begin()
+        try:
+            return await self._start_scheduler()
+        except BlockFailed:
+            if self.agent is not None:
+                await self.agent.close()
+            raise
 
     async def _start_scheduler(self) -> Process:
         process = await asyncio.create_subprocess_exec(

@@ -18,7 +18,6 @@ from typing import Any
 from dask_hpc.block.agent import Agent
 from dask_hpc.block.first import TOLD_TO_END, BlockFailed, FirstBlock, take_over
 from dask_hpc.block.scratch import sweep
-from dask_hpc.jobs.recipe import cancel_jobs
 from dask_hpc.record.folder import read_spec, release
 from facility.clusters import read_record, remove_record
 from facility.errors import NotFound
@@ -51,6 +50,8 @@ async def _run_first(name: str, job_id: str, keeper: Coroutine[Any, Any, None] |
     except BlockFailed as failure:
         log.error("cluster %s failed: %s", name, failure)
         first.fail(str(failure))
+        from dask_hpc.jobs.recipe import cancel_jobs  # noqa: PLC0415 - slow to import, and the ranks wait for us
+
         await cancel_jobs(name, first.record.job_ids[1:])  # a scheduler that died has not
         return 1
     finally:

@@ -11,11 +11,13 @@ what MPICH's ranks tell one another where it comes to read several of their line
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,11 +26,17 @@ from dask_hpc.block.scratch import scratch
 from dask_hpc.mpi.alike import NotAlike, check_versions
 from dask_hpc.mpi.gpus import NoGpus, own_gpus
 from dask_hpc.mpi.place import Place
-from dask_hpc.mpi.world import WrongMpi, enter_world
+from dask_hpc.mpi.world import World, WrongMpi, enter_world, meet
 from dask_hpc.record.folder import read_spec
-from facility.clusters import read_record
+from facility.clusters import ClusterRecord, read_record
 
 WRONG_MPI = 78  # sysexits.h, EX_CONFIG
+_LOOK_SECONDS = 0.05
+_SCHEDULER_SECONDS = 120.0  # longer than the block's own patience: then it is the block that gave up
+
+
+class NoScheduler(Exception):
+    """The cluster's scheduler did not come up."""
 
 
 def main() -> int:
@@ -36,7 +44,7 @@ def main() -> int:
     name, job, block, epoch, *alone = sys.argv[1:]
     try:
         check_versions(name)
-        spec, record = read_spec(name), read_record(name)
+        spec = read_spec(name)
         if alone:
             end_predecessor(int(alone[1]), job)
         rank = int(alone[0]) if alone else int(os.environ.get("SLURM_PROCID", "0"))
@@ -47,7 +55,16 @@ def main() -> int:
             sys.stderr.write(f"{error}\n")
         return WRONG_MPI
     sys.path.append(str(Path.cwd()))  # last: the notebook's own modules can be found, and can hide no other
+    gc.disable()  # nothing of what is imported is garbage, and to look for it takes a tenth of an import's time
     from dask_hpc.block.rank_worker import work  # noqa: PLC0415 - after MPI: see above
+
+    gc.freeze()
+    gc.enable()
+    try:
+        record = with_scheduler(name, world)
+    except NoScheduler as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
     with scratch(job) as spill:
         signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(spill))
@@ -56,6 +73,24 @@ def main() -> int:
         work(spec, record, place, spill, lambda: _leave(spill))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return 0
+
+
+def with_scheduler(name: str, world: World) -> ClusterRecord:
+    """The record of the cluster, once its scheduler runs. Rank 0 looks for that, the others wait for rank 0.
+
+    The first ranks come up beside the scheduler, and a thousand that look would keep a file system busy.
+    Raises NoScheduler.
+    """
+    ends = time.monotonic() + _SCHEDULER_SECONDS
+    if world.rank:
+        meet(world)
+    while (record := read_record(name)).state != "running":
+        if record.state == "failed" or time.monotonic() > ends:
+            raise NoScheduler(f"cluster {name} has no scheduler: {record.reason or 'it did not start'}")
+        time.sleep(_LOOK_SECONDS)
+    if not world.rank:
+        meet(world)
+    return record
 
 
 def _leave(spill: str) -> NoReturn:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dask_hpc.config import Knobs, Provider
 from facility.models import Job, JobRequest, Reservation
-from facility.offer import Offer
 from facility.profile import System
+
+if TYPE_CHECKING:
+    from facility.offer import Offer  # a web client comes with it, which the scheduler's process would wait for
 
 
 class Blocks(Protocol):

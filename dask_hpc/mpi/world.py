@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+_LOOK_SECONDS = 0.01
 _MAPS = Path("/proc/self/maps")
 _MPICH_MEMORY = "/dev/shm/mpich_shm_"  # noqa: S108 - MPICH's name, not a file of ours
 
@@ -58,6 +60,17 @@ def enter_world(expected: int, mpi_launch: str, inside: str = "") -> World:
     world.Barrier()
     _forget_names()
     return World(world.rank, world.size)
+
+
+def meet(world: World) -> None:
+    """Wait until every rank of the step has come here, and leave the cores to others meanwhile."""
+    if world.size == 1:
+        return
+    from mpi4py import MPI  # noqa: PLC0415 - as above
+
+    request = MPI.COMM_WORLD.Ibarrier()
+    while not request.Test():
+        time.sleep(_LOOK_SECONDS)
 
 
 def shared_names(maps: Iterable[str]) -> set[str]:

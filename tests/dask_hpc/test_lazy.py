@@ -39,6 +39,21 @@ def test_a_rank_begins_without_dask(program: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
 
 
+def test_a_block_begins_without_what_its_ranks_would_wait_for() -> None:
+    """The batch job's own process starts them at once: no Dask, no models, no web client come first."""
+    slow = {"dask", "distributed", "pydantic", "httpx"}
+    code = f"import sys, dask_hpc.block.job; print(sorted({slow} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
+
+
+def test_a_scheduler_begins_without_a_web_client() -> None:
+    """It asks Slurm on its node; one that asks the Superfacility API reads the client then."""
+    code = "import sys, dask_hpc.scheduling.scheduler; print('httpx' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
+
+
 @pytest.mark.parametrize("name", dask_hpc.__all__)
 def test_every_public_name_is_there(name: str) -> None:
     """The list of names and the modules agree."""
