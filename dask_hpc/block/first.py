@@ -127,7 +127,8 @@ class FirstBlock:
             await self.agent.begin()
         try:
             return await self._start_scheduler()
-        except BlockFailed:
+        except BlockFailed as failure:
+            self.fail(str(failure))  # at once: the ranks look for it
             if self.agent is not None:
                 await self.agent.close()
             raise
