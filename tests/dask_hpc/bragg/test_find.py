@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dask_hpc.bragg import find, find_bragg_disks, synthetic_kernel, tiles
+from dask_hpc.bragg import find_bragg_disks, preparing, synthetic_kernel, tiles
 from dask_hpc.bragg.demo_scan import demo_kernel, demo_options
 from dask_hpc.bragg.errors import BadOption, ProbeError, ScanError
 from dask_hpc.bragg.kernels import Handover, Plan
@@ -103,7 +103,7 @@ def test_the_compiled_tier_takes_over_in_mid_run(small, monkeypatch) -> None:
         make_ready(plan)
 
     handover = Handover(make_ready_then)
-    monkeypatch.setattr(find, "COMPILE_FROM", 12)
+    monkeypatch.setattr(preparing, "COMPILE_FROM", 12)
     monkeypatch.setattr(tiles, "_handover", handover)
 
     def wait_after_the_first_tile(_: Progress) -> None:
