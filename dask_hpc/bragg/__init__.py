@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from dask_hpc.bragg.probe import synthetic_kernel, vacuum_kernel
     from dask_hpc.bragg.progress import Progress
     from dask_hpc.bragg.readers import Scan, open_scan
+    from dask_hpc.bragg.runs.run import BraggRun, Partial, RunProgress, start_bragg_disks
 
 _HOME = {
     "BraggOptions": "options",
+    "BraggRun": "runs.run",
     "Disks": "peaks",
+    "Partial": "runs.run",
     "Peaks": "peaks",
     "Progress": "progress",
+    "RunProgress": "runs.run",
     "Scan": "readers",
     "draw_count_map": "draw",
     "draw_pattern": "draw",
@@ -32,6 +36,7 @@ _HOME = {
     "find_bragg_disks": "find",
     "open_scan": "readers",
     "read_truth": "demo_scan",
+    "start_bragg_disks": "runs.run",
     "synthetic_kernel": "probe",
     "vacuum_kernel": "probe",
     "write_demo_scan": "demo_scan",
@@ -39,9 +44,12 @@ _HOME = {
 
 __all__ = [
     "BraggOptions",
+    "BraggRun",
     "Disks",
+    "Partial",
     "Peaks",
     "Progress",
+    "RunProgress",
     "Scan",
     "draw_count_map",
     "draw_pattern",
@@ -51,6 +59,7 @@ __all__ = [
     "find_bragg_disks",
     "open_scan",
     "read_truth",
+    "start_bragg_disks",
     "synthetic_kernel",
     "vacuum_kernel",
     "write_demo_scan",

@@ -6,7 +6,11 @@ BraggError
    |- ScanError      a file that is no scan
    |    `- TruncatedScan   shorter than its own header says
    |- ReaderMissing  the package that reads this format is not installed
-   `- WorkerLost     the cluster could not finish a tile
+   |- WorkerLost     the cluster could not finish a tile
+   |- JournalError   the folder of a run that cannot be read or written
+   |- RunMissing     a name that no run has
+   |- RunCancelled   the result of a run that somebody has cancelled
+   `- RunLost        the cluster that held a run is gone
 """
 
 from __future__ import annotations
@@ -38,3 +42,19 @@ class ReaderMissing(BraggError, ImportError):
 
 class WorkerLost(BraggError):
     """A tile that no worker finished, although it was tried again."""
+
+
+class JournalError(BraggError):
+    """The folder of a run cannot be read, or the disk takes no more; what it holds is kept."""
+
+
+class RunMissing(BraggError, LookupError):
+    """Neither the cluster nor the disk knows a run of this name."""
+
+
+class RunCancelled(BraggError):
+    """The run was cancelled before its end; what was found is kept."""
+
+
+class RunLost(BraggError):
+    """The cluster that held the run answers no more; what was found is kept, and another cluster can go on."""
