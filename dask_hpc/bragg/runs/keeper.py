@@ -261,7 +261,8 @@ async def known(name: str, dask_scheduler: Scheduler) -> str:
 
 def _held(scheduler: Scheduler) -> dict[str, HeldRun]:
     """The runs of this scheduler, by folder."""
-    if RunKeeper.name not in scheduler.plugins:
-        scheduler.add_plugin(RunKeeper())
-    held: dict[str, HeldRun] = scheduler.plugins[RunKeeper.name].held
-    return held
+    plugin = scheduler.plugins.get(RunKeeper.name)
+    if not isinstance(plugin, RunKeeper):
+        plugin = RunKeeper()
+        scheduler.add_plugin(plugin)
+    return plugin.held

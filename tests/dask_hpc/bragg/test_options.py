@@ -71,4 +71,4 @@ def test_the_reference_page_lists_every_option_with_its_default() -> None:
 
     for field in fields(BraggOptions):
         assert table.pop(field.name) == repr(field.default).strip("'"), field.name
-    assert {"sigma", "origin", "client", "verbose", "tier", "precision"} == set(table)
+    assert {"sigma", "origin", "client", "verbose", "tier", "precision", "name", "journal"} == set(table)
