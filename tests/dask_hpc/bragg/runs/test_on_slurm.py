@@ -61,9 +61,10 @@ answer = run.progress.state
             + """
 run = BraggRun.from_name("tonight", client)
 before = run.progress.patterns
-ranks = client.run(os.getpid)
-os.kill(next(iter(ranks.values())), signal.SIGKILL)
-until(lambda: cluster.observed == cluster.plan and set(client.run(os.getpid).values()) != set(ranks.values()))
+workers = client.scheduler_info(n_workers=-1)["workers"]
+address = next(one for one, worker in workers.items() if worker["name"] == "0-1")
+os.kill(client.run(os.getpid, workers=[address])[address], signal.SIGKILL)
+until(lambda: "0-1" not in cluster.plan and is_whole(1))
 during = run.progress.patterns
 os.kill(client.run_on_scheduler(os.getpid), signal.SIGKILL)
 try:
