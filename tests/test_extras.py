@@ -39,7 +39,13 @@ HOSTS = {
         "dask_hpc.block.rank",
         "dask_hpc.jobs.on_superfacility",
     ],
-    "bragg": ["dask_hpc.bragg.kernels", "dask_hpc.bragg.find", "dask_hpc.bragg.peaks", "dask_hpc.bragg.readers"],
+    "bragg": [
+        "dask_hpc.bragg.kernels",
+        "dask_hpc.bragg.find",
+        "dask_hpc.bragg.peaks",
+        "dask_hpc.bragg.readers",
+        "dask_hpc.bragg.readers.zarr",
+    ],
 }
 
 

@@ -13,12 +13,18 @@ HDF5 = frozenset({".h5", ".hdf5", ".hdf", ".emd", ".hspy", ".nxs"})
 
 
 def open_scan(path: str | Path, *, dataset: str | None = None) -> Scan:
-    """A scan on disk, without reading its patterns: HDF5 (EMD, Merlin, plain) or a NanoMegas blockfile.
+    """A scan on disk, without reading its patterns: HDF5 (EMD, Merlin, plain), Zarr, or a NanoMegas blockfile.
 
-    dataset : which dataset of an HDF5 file, where it holds several four-dimensional ones.
+    dataset : which dataset of an HDF5 file or a Zarr folder, where it holds several four-dimensional ones.
     Raises ScanError (missing, wrong or truncated file) and ReaderMissing; each names the file and the remedy.
     """
     file = Path(path).expanduser().resolve()
+    if (file / "zarr.json").is_file():
+        from dask_hpc.bragg.readers.zarr import open_zarr  # noqa: PLC0415  # zarr is loaded for its folders only
+
+        return open_zarr(file, dataset)
+    if file.is_dir():
+        raise ScanError(f"{file} is a folder without zarr.json, so no scan; name the file, or convert Zarr to format 3")
     if not file.is_file():
         raise ScanError(f"there is no scan at {file}; check the path as the workers see it")
     if file.suffix.lower() == ".blo":
