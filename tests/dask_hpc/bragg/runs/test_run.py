@@ -380,3 +380,13 @@ def test_a_place_that_takes_nothing_begins_nothing(client, path, tmp_path) -> No
 
     with pytest.raises(JournalError, match=r"nothing was begun: .* journal="):
         start_bragg_disks(path, KERNEL, client=client, journal=tmp_path / "file", **OPTIONS)
+
+
+def test_a_run_waits_for_workers_that_are_still_to_come(path, serial, tmp_path) -> None:
+    """As in a cluster whose jobs wait in the queue: it says so, and begins when one is there."""
+    with cluster_of(0) as client:
+        run = start_bragg_disks(path, KERNEL, client=client, journal=tmp_path, **OPTIONS)
+        assert "it waits for workers" in repr(run)
+        client.cluster.scale(1)
+
+        assert_same(serial, run.result(60))
