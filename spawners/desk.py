@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,10 @@ from spawners.start.together import Questions
 from spawners.usual import Usual
 from spawners.usual_starts import UsualStarts
 from spawners.waits import WaitHistory
+
+AT_ONCE = 16
+"""Jobs that are handed in at the same time. Each takes programs of its own, and a hub that begins hundreds of them at
+once waits for each until the machine lets it run, and hears nobody meanwhile."""
 
 
 class Offers(Protocol):
@@ -106,6 +111,11 @@ class Desk:
     def usual_starts(self) -> UsualStarts:
         """When one node would start here, for the cards of everybody's form."""
         return UsualStarts(self.estimates, self.now)
+
+    @cached_property
+    def turn(self) -> asyncio.Semaphore:
+        """Whose turn it is to hand a job in; first come, first served."""
+        return asyncio.Semaphore(AT_ONCE)
 
     @property
     def waits(self) -> WaitHistory:

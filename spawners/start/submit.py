@@ -47,7 +47,10 @@ async def submit_once(
                 searched = True
                 continue
             searched = False
-            intent = await _submit(desk, intent, script, directory=directory, output=output, extra=extra)
+            if desk.turn.locked():
+                tell("Many start at this moment; your request is handed in in its turn.")
+            async with desk.turn:
+                intent = await _submit(desk, intent, script, directory=directory, output=output, extra=extra)
         except SubmitRefused:
             raise
         except FacilityError as error:

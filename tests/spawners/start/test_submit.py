@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,7 @@ import pytest
 
 from facility.errors import SubmitRefused, Unreachable
 from facility.models import Job, JobRequest, JobSnapshot, JobState
-from spawners.desk import Desk
+from spawners.desk import AT_ONCE, Desk
 from spawners.intents import Intent, IntentStore, matches
 from spawners.start import submit
 from spawners.start.submit import cancel_spares, see_off, submit_once
@@ -28,6 +30,9 @@ class Scheduler:
     takes_it: bool = False
     submissions: int = 0
     down: int = 0  # how many questions find no scheduler
+    seconds: float = 0.0  # that a submission takes
+    now: int = 0  # submissions on their way
+    most: int = 0  # of them, ever
     scripts: list[bytes] = field(default_factory=list)
 
     def add(self, name: str, user: str = "ana") -> Job:
@@ -46,6 +51,10 @@ class Scheduler:
         """Take the job, unless a fault is due."""
         self.submissions += 1
         self.scripts.append(script)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.to_thread(time.sleep, self.seconds)
+        self.now -= 1
         if self.faults:
             if self.takes_it:
                 self.add(name, user)
@@ -145,6 +154,20 @@ async def test_asking_again_submits_nothing(desk: Desk, slurm: Scheduler) -> Non
     """A second start of the same server returns the first one's job."""
     assert await start(desk) == await start(desk)
     assert 1 == slurm.submissions
+
+
+async def test_a_crowd_is_handed_in_a_few_at_a_time(desk: Desk, slurm: Scheduler) -> None:
+    """Each is one job all the same, and those that wait for their turn are told."""
+    slurm.seconds = 0.02
+    told: list[str] = []
+    intents = [desk.intents.plan("ana", f"server{number}", REQUEST) for number in range(3 * AT_ONCE)]
+    starts = [submit_once(desk, one, b"#!/bin/sh\n", directory="/", output="/o", tell=told.append) for one in intents]
+
+    found = await asyncio.gather(*starts)
+
+    assert slurm.most == AT_ONCE
+    assert sorted(intent.job_id for intent in found) == slurm.alive
+    assert told == ["Many start at this moment; your request is handed in in its turn."] * (2 * AT_ONCE)
 
 
 async def test_an_unanswered_sbatch_that_took_the_job_is_adopted(desk: Desk, slurm: Scheduler) -> None:
