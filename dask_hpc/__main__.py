@@ -71,6 +71,8 @@ def parser() -> argparse.ArgumentParser:
         make.add_argument(f"--{name}", help=f"see --{name} of sbatch(1)")
     make.add_argument("--image", help='the container image of the ranks, e.g. "shifter:docker:site/mpi:1.0"')
     make.add_argument("--packed-environment", metavar="ARCHIVE", help="of the ranks' Python, as conda-pack makes it")
+    help_mpi = "each node imports once and forks its workers, which then are no ranks"
+    make.add_argument("--no-mpi", dest="mpi", action="store_false", default=None, help=help_mpi)
     make.add_argument("--walltime", help='"1:30:00" or "90 minutes"')
     make.add_argument("--scheduler", default="job", help='where it is: "job", or "here" on this machine')
     make.add_argument("--provider", help='"slurm": by its commands; "superfacility": by the Superfacility API')

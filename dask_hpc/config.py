@@ -24,7 +24,7 @@ dask.config.update_defaults({"dask_hpc": _KNOWN})
 SHAPE = (
     "nodes", "ranks-per-node", "threads-per-rank", "memory-per-rank", "gpus-per-rank", "blocks",
     "qos", "partition", "account", "reservation", "constraint", "image", "packed-environment",
-    "walltime",
+    "mpi", "walltime",
 )  # fmt: skip
 """The keys that say what a cluster is made of; `dask_hpc.request.shape` reads and judges them."""
 
@@ -46,6 +46,7 @@ class Knobs:
     lost_client_timeout: float  # seconds
     silence_timeout: float  # seconds
     environment: tuple[str, ...]  # names of further variables that the job may have
+    import_once: tuple[str, ...] = ()  # further packages that a node without MPI imports before it forks
     provider: Provider | Literal[""] = ""  # empty: what is there; see `dask_hpc.jobs.blocks`
 
 
@@ -65,6 +66,7 @@ def read_knobs() -> Knobs:
         lost_client_timeout=_positive("lost-client-timeout", parse_timedelta(found["lost-client-timeout"])),
         silence_timeout=_positive("silence-timeout", parse_timedelta(found["silence-timeout"])),
         environment=tuple(found["environment"]),
+        import_once=_modules("import-once", found["import-once"]),
         provider=found["provider"] and read_provider(found["provider"]),
     )
 
@@ -94,6 +96,13 @@ def _settings() -> dict[str, Any]:
     if unknown := sorted(set(found) - set(_KNOWN)):
         raise ValueError(f"dask.config knows no dask_hpc.{unknown[0]}; docs/reference/dask.md lists the keys")
     return found
+
+
+def _modules(key: str, names: Any) -> tuple[str, ...]:  # noqa: ANN401 - from users' yaml
+    known = isinstance(names, list | tuple) and all(isinstance(one, str) for one in names)
+    if not known or not all(part.isidentifier() for one in names for part in one.split(".")):
+        raise ValueError(f"dask.config dask_hpc.{key} is {names!r}; it must be a list of names that Python can import")
+    return tuple(names)
 
 
 def _positive(key: str, value: Number) -> Number:

@@ -101,6 +101,7 @@ class ClusterProfile(_Facts):
     constraint: str | None = Field(None, pattern=CONSTRAINT)
     image: str | None = None  # as the catalogue names it, e.g. "shifter:docker:site/mpi:1.0"
     packed_environment: str | None = Field(None, pattern=r"^[/~]")  # the archive of the ranks' Python
+    mpi: bool | None = None  # whether the workers are ranks
     walltime: str | None = Field(None, pattern=r"^[0-9]+:[0-9]{2}$")  # hours:minutes
 
 

@@ -37,6 +37,7 @@ HOSTS = {
         "dask_hpc.deploy.cluster",
         "dask_hpc.block.job",
         "dask_hpc.block.rank",
+        "dask_hpc.block.node",
         "dask_hpc.jobs.on_superfacility",
     ],
     "bragg": [

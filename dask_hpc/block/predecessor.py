@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psutil
 
-_RANK = "dask_hpc.block.rank"
+_RANKS = {"dask_hpc.block.rank", "dask_hpc.block.node"}
 
 
 def end_predecessor(process: int, job: str) -> None:
@@ -15,5 +15,5 @@ def end_predecessor(process: int, job: str) -> None:
     with suppress(psutil.Error):
         found = psutil.Process(process)
         words = found.cmdline()
-        if found.uids().real == os.getuid() and _RANK in words and job in words:
+        if found.uids().real == os.getuid() and not _RANKS.isdisjoint(words) and job in words:
             found.kill()

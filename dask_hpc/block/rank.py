@@ -13,16 +13,12 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
-import signal
 import socket
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
 
 from dask_hpc.block.predecessor import end_predecessor
-from dask_hpc.block.scratch import scratch
 from dask_hpc.mpi.alike import NotAlike, check_versions
 from dask_hpc.mpi.gpus import NoGpus, own_gpus
 from dask_hpc.mpi.place import Place
@@ -66,12 +62,8 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
 
-    with scratch(job) as spill:
-        signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(spill))
-        node = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
-        place = Place(int(block), int(epoch), int(alone[0]) if alone else world.rank, world.size, job, node)
-        work(spec, record, place, spill, lambda: _leave(spill))
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    node = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+    work(spec, record, Place(int(block), int(epoch), int(alone[0]) if alone else world.rank, world.size, job, node))
     return 0
 
 
@@ -91,12 +83,6 @@ def with_scheduler(name: str, world: World) -> ClusterRecord:
     if not world.rank:
         meet(world)
     return record
-
-
-def _leave(spill: str) -> NoReturn:
-    """End at once, as Slurm asks, but leave no files; MPI_Finalize could wait for a rank that has gone already."""
-    shutil.rmtree(spill, ignore_errors=True)
-    os._exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":

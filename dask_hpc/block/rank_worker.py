@@ -1,12 +1,14 @@
-"""A rank as a Dask worker, once its MPI world stands."""
+"""A rank as a Dask worker, once its MPI world stands; or a process that was forked as one, without MPI."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
 import signal
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import dask
 from distributed import Worker
@@ -14,6 +16,7 @@ from distributed.threadpoolexecutor import ThreadPoolExecutor
 from distributed.worker import DEFAULT_EXTENSIONS
 
 from dask_hpc.block.grace import Grace
+from dask_hpc.block.scratch import scratch
 from dask_hpc.gangs.alone import AloneStage
 from dask_hpc.gangs.in_step import StepStage
 from dask_hpc.gangs.member import EXECUTOR, EXTENSION, GangMember, Stage
@@ -38,8 +41,12 @@ class RankWorker(Worker):
 async def serve(
     spec: Spec, record: ClusterRecord, place: Place, stages: Mapping[str, Stage], go: Callable[[], None]
 ) -> None:
-    """Work for the cluster's scheduler until it says that the cluster closes; `go` ends this process at once."""
-    extensions: dict[str, Any] = {**DEFAULT_EXTENSIONS, EXTENSION: lambda worker: GangMember(worker, stages)}
+    """Work for the cluster's scheduler until it says that the cluster closes; `go` ends this process at once.
+
+    A worker without `stages` takes no part in gangs.
+    """
+    gangs = {EXTENSION: lambda worker: GangMember(worker, stages)} if stages else {}
+    extensions: dict[str, Any] = {**DEFAULT_EXTENSIONS, **gangs}
     worker = await RankWorker(
         record.scheduler_address,
         name=place.name,
@@ -51,23 +58,34 @@ async def serve(
         protocol="tls",
         security=security(folder_of(spec.name)),
         death_timeout=_JOIN_SECONDS,
-        executor={EXECUTOR: ThreadPoolExecutor(1, thread_name_prefix="MPI")},
+        executor={EXECUTOR: ThreadPoolExecutor(1, thread_name_prefix="MPI")} if stages else None,
         extensions=extensions,
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, Grace(worker, go).told)
     await worker.finished()
 
 
-def work(spec: Spec, record: ClusterRecord, place: Place, spill: str, go: Callable[[], None]) -> None:
-    """Work until the cluster closes, with `spill` for what memory does not hold; see `serve`."""
+def work(spec: Spec, record: ClusterRecord, place: Place) -> None:
+    """Work until the cluster closes, or SIGTERM comes; what memory does not hold is on the node's disk until then."""
     for handler in logging.getLogger("distributed").handlers:
         handler.setLevel(logging.WARNING)  # `get_logs` keeps the rest; a thousand ranks' greetings hide an error
-    with dask.config.set({"distributed.worker.http.routes": [], "temporary-directory": spill}):
-        asyncio.run(serve(spec, record, place, make_stages(spec, place.job), go))
+    with scratch(place.job) as spill:
+        signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(spill))
+        with dask.config.set({"distributed.worker.http.routes": [], "temporary-directory": spill}):
+            asyncio.run(serve(spec, record, place, make_stages(spec, place.job), lambda: _leave(spill)))
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _leave(spill: str) -> NoReturn:
+    """End at once, as Slurm asks, but leave no files; MPI_Finalize could wait for a rank that has gone already."""
+    shutil.rmtree(spill, ignore_errors=True)
+    os._exit(128 + signal.SIGTERM)
 
 
 def make_stages(spec: Spec, job: str) -> dict[str, Stage]:
-    """Where gangs run on this rank, by their isolation."""
+    """Where gangs run on this rank, by their isolation; nowhere in a cluster without MPI."""
+    if not spec.mpi:
+        return {}
     if not has_mpi():
         return dict.fromkeys(("worker", "step"), AloneStage())
     from dask_hpc.gangs.on_mpi import MpiStage  # noqa: PLC0415 - importing it needs MPI to run

@@ -69,12 +69,16 @@ class Steps:
         when that is on all nodes, which is not waited for.
         """
         numbers = [str(number) for number in (self._block, epoch, rank, instead) if number is not None]
-        argv = (*self._launch(rank, node, beside), *self._spec.python, "-m", "dask_hpc.block.rank", self._spec.name)
+        argv = (*self._launch(rank, node, beside), *self._spec.python, "-m", self._program, self._spec.name)
         argv = (*argv, self._job_id, *numbers)
         if self._staging is None or self._staging.is_here:
             await self._begin(epoch, argv)
         else:
             self._beginning = asyncio.create_task(self._bring(self._staging, epoch, argv))
+
+    @property
+    def _program(self) -> str:
+        return "dask_hpc.block.rank" if self._spec.mpi else "dask_hpc.block.node"
 
     def _launch(self, rank: int | None, node: str, beside: bool) -> tuple[str, ...]:
         spec = self._spec

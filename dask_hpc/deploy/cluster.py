@@ -55,6 +55,7 @@ class MPICluster(Handle):
     reservation, constraint : empty means none.
     image : the container image that the ranks run in, as the catalogue names it; empty means none.
     packed_environment : the archive of an environment, which every node gets once and whose Python the ranks run.
+    mpi : False has each node import Python's packages once and fork its workers, which then are no ranks.
     walltime : a timedelta, "1:30:00" or "90 minutes"; else the system's default, cut to what fits.
     scheduler : where it is: "job" in the first block's, "here" on this machine, "client" as long as this process lives.
     provider : "slurm" submits by Slurm's commands, "superfacility" by the Superfacility API; else what is there.
@@ -89,6 +90,7 @@ class MPICluster(Handle):
         constraint: str | None = None,
         image: str | None = None,
         packed_environment: str | os.PathLike[str] | None = None,
+        mpi: bool | None = None,
         walltime: timedelta | str | None = None,
         scheduler: Place = "job",
         provider: Provider | None = None,
@@ -112,6 +114,7 @@ class MPICluster(Handle):
         gpus_per_rank: int | None = None,
         image: str | None = None,
         packed_environment: str | os.PathLike[str] | None = None,
+        mpi: bool | None = None,
         asynchronous: bool = False,
     ) -> Self:
         """A cluster inside the job that this process runs in: its scheduler and ranks are steps beside what is there.

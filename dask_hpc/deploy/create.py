@@ -79,8 +79,8 @@ def make_spec(name: str, recipe: Recipe, count: int, blocks: Blocks) -> Spec:
         threads_per_rank=knobs.threads_per_rank,
         memory_per_rank=knobs.memory_per_rank,
         network_interface=system.network_interface or (LOOPBACK if system.scheduler == "none" else ""),
-        launch=blocks.launch(request, recipe.ranks_per_node),
-        launch_one=blocks.launch_one(request),
+        launch=blocks.launch(request, recipe.ranks_per_node, recipe.mpi),
+        launch_one=blocks.launch_one(request, recipe.ranks_per_node, recipe.mpi),
         python=RANKS_PYTHON if recipe.packed_environment else ranks_python(request.image, system, around, folder),
         image=request.image if has_image else "",
         variables=ranks_variables(request.image, system, around),
@@ -97,6 +97,8 @@ def make_spec(name: str, recipe: Recipe, count: int, blocks: Blocks) -> Spec:
         silence_timeout=knobs.silence_timeout,
         gpus_per_rank=request.gpus_per_node // recipe.ranks_per_node,
         place=recipe.place,
+        mpi=recipe.mpi,
+        import_once=knobs.import_once,
     )
 
 

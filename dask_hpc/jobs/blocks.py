@@ -23,11 +23,14 @@ class Blocks(Protocol):
         """What the processes of a cluster may know of the environment of its maker."""
         ...
 
-    def launch(self, request: JobRequest, ranks_per_node: int) -> tuple[str, ...]:
-        """The argv, up to the Python of the ranks, by which the block agent starts all of them as one MPI world."""
+    def launch(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
+        """The argv, up to the Python of the ranks, by which the block agent starts all of them as one MPI world.
+
+        Without `mpi` it starts one process on each node, which has the CPUs of all its workers and forks them.
+        """
         ...
 
-    def launch_one(self, request: JobRequest) -> tuple[str, ...]:
+    def launch_one(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
         """The same for one rank that replaces a lost one in a job that runs; "{node}" stands for its node.
 
         Empty where a lost rank takes the others of its step with it.

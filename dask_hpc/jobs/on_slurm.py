@@ -79,15 +79,16 @@ class SlurmBlocks:
         """See `Blocks.environment`."""
         return self._environment
 
-    def launch(self, request: JobRequest, ranks_per_node: int) -> tuple[str, ...]:
+    def launch(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
         """One srun step over all nodes of the job."""
+        tasks = ranks_per_node if mpi else 1
         return (
             self._system.commands.srun,
-            f"--mpi={self._system.mpi_launch}",
+            self._mpi(mpi),
             f"--nodes={request.nodes}",
-            f"--ntasks={request.nodes * ranks_per_node}",
-            f"--ntasks-per-node={ranks_per_node}",
-            f"--cpus-per-task={self._knobs.threads_per_rank}",
+            f"--ntasks={request.nodes * tasks}",
+            f"--ntasks-per-node={tasks}",
+            self._cpus(ranks_per_node // tasks),
             *_all_gpus(request),
             "--kill-on-bad-exit=0",  # one lost rank must not take the others' results with it
             "--wait=0",  # nor may Slurm's WaitTime
@@ -95,21 +96,30 @@ class SlurmBlocks:
             "--label",
         )
 
-    def launch_one(self, request: JobRequest) -> tuple[str, ...]:
-        """A step of one rank beside the others', on the node of the lost one."""
+    def launch_one(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
+        """A step of one rank beside the others', on the node of the lost one.
+
+        Without `mpi` it has the CPUs of all workers of the node, of which it takes the lost one's.
+        """
         return (
             self._system.commands.srun,
-            f"--mpi={self._system.mpi_launch}",
+            self._mpi(mpi),
             "--overlap",
             "--nodes=1",
             "--ntasks=1",
             "--ntasks-per-node=1",
             "--nodelist={node}",
-            f"--cpus-per-task={self._knobs.threads_per_rank}",
+            self._cpus(1 if mpi else ranks_per_node),
             *_all_gpus(request),
             "--export=ALL",
             "--label",
         )
+
+    def _mpi(self, mpi: bool) -> str:
+        return f"--mpi={self._system.mpi_launch if mpi else 'none'}"
+
+    def _cpus(self, ranks: int) -> str:
+        return f"--cpus-per-task={ranks * self._knobs.threads_per_rank}"
 
     def launch_nodes(self) -> tuple[str, ...]:
         """A step that takes none of the job's CPUs, memory or GPUs from the ranks."""

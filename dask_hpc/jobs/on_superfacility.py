@@ -51,13 +51,13 @@ class SuperfacilityBlocks:
         found = {name: os.environ[name] for name in (URL_VARIABLE, KEY_VARIABLE) if name in os.environ}
         return {**self._here.environment, **found}
 
-    def launch(self, request: JobRequest, ranks_per_node: int) -> tuple[str, ...]:
+    def launch(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
         """See `SlurmBlocks.launch`."""
-        return self._here.launch(request, ranks_per_node)
+        return self._here.launch(request, ranks_per_node, mpi)
 
-    def launch_one(self, request: JobRequest) -> tuple[str, ...]:
+    def launch_one(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
         """See `SlurmBlocks.launch_one`."""
-        return self._here.launch_one(request)
+        return self._here.launch_one(request, ranks_per_node, mpi)
 
     def launch_nodes(self) -> tuple[str, ...]:
         """See `SlurmBlocks.launch_nodes`."""

@@ -27,12 +27,12 @@ class LocalBlocks:
         """All that its maker has: nothing of it leaves the machine."""
         return os.environ
 
-    def launch(self, request: JobRequest, ranks_per_node: int) -> tuple[str, ...]:
+    def launch(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
         """MPICH's forker, of this Python's environment: it speaks to ranks by pipes, where mpiexec listens to all."""
-        return _fork(ranks_per_node)
+        return _fork(ranks_per_node) if mpi else ()
 
-    def launch_one(self, request: JobRequest) -> tuple[str, ...]:
-        """Nothing: a rank that dies takes the others with it, and they come back together."""
+    def launch_one(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
+        """Nothing: a rank that dies takes the others with it, and all come back; without MPI it needs no forker."""
         return ()
 
     def launch_nodes(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class Recipe:
     knobs: Knobs
     place: str = "job"  # where the scheduler is; see `dask_hpc.deploy.placing`
     packed_environment: str = ""  # the archive of the ranks' Python; empty: it is that of the maker, or of an image
+    mpi: bool = True  # whether the workers are ranks
     within: str = ""  # the id of the job that the first block is a step of; empty: it is none
     within_nodes: int = 0  # how many nodes that job has
     limits: tuple[Limit, ...] = ()  # on the walltime, as the facility told them when the cluster was made
@@ -57,7 +58,8 @@ def make_recipe(shape: Shape, system: System, knobs: Knobs) -> Recipe:
     """The recipe of a cluster of this shape. Raises OptionError where a packed environment cannot be."""
     of_ranks = replace(knobs, threads_per_rank=shape.threads_per_rank, memory_per_rank=shape.memory_per_rank)
     request, packed = read_request(system, shape), find_archive(shape, system)
-    return Recipe(request, shape.ranks_per_node, shape.walltime, system, of_ranks, packed_environment=packed)
+    sized = Recipe(request, shape.ranks_per_node, shape.walltime, system, of_ranks)
+    return replace(sized, packed_environment=packed, mpi=shape.mpi)
 
 
 def write_recipe(name: str, recipe: Recipe) -> None:

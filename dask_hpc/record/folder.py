@@ -21,7 +21,7 @@ from facility.clusters import check_name, directory
 LOG = "job.log"
 RECIPE = "recipe.json"
 _SPEC = "spec.json"
-_ARGVS = ("launch", "launch_one", "launch_nodes", "python")
+_LISTS = ("launch", "launch_one", "launch_nodes", "python", "import_once")
 _SHOWN = 4000  # bytes of a log's end that are shown
 _BLOCK_LOG = re.compile(r"block-(\d+)\.log")
 
@@ -54,6 +54,8 @@ class Spec:
     sbcast: str = ""  # the command that brings it
     launch_nodes: tuple[str, ...] = ()  # argv that starts one process on each node, beside the ranks
     job_nodes: int = 0  # of the job that the first block is a step of; 0: it is none
+    mpi: bool = True  # whether the workers are ranks; else each node forks them from one process
+    import_once: tuple[str, ...] = ()  # what that process imports besides
 
     @property
     def ranks(self) -> int:
@@ -66,6 +68,11 @@ class Spec:
         if self.image:
             return f"image {self.image}"
         return f"environment {self.environment}" if self.environment else ""
+
+    @property
+    def mends_alone(self) -> bool:
+        """Whether a lost rank can be replaced while the others of its step go on."""
+        return bool(self.launch_one) or not self.mpi
 
     @property
     def begins_with_ranks(self) -> bool:
@@ -131,7 +138,7 @@ def log_of(name: str, block: int) -> Path:
 def read_spec(name: str) -> Spec:
     """The spec that `write_spec` left."""
     found = json.loads((folder_of(name) / _SPEC).read_text(encoding="utf-8"))
-    return Spec(**{**found, **{key: tuple(found[key]) for key in _ARGVS}})
+    return Spec(**{**found, **{key: tuple(found[key]) for key in _LISTS}})
 
 
 def last_log_lines(name: str, lines: int = 15) -> list[str]:

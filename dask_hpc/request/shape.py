@@ -47,6 +47,7 @@ class Shape:
     constraint: str  # empty: none
     image: str  # empty: none, the ranks are of the Python that makes the cluster
     packed_environment: str  # the archive of the Python of the ranks; empty: likewise
+    mpi: bool  # whether the workers are ranks; else each node forks them from one process
     walltime: timedelta | None  # None: the system's default, cut to what fits
 
     @property
@@ -130,6 +131,12 @@ def _path(value: object) -> str:
     return path
 
 
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise OptionError("", f"{value!r} is neither True nor False")
+    return value
+
+
 def _walltime(value: object) -> timedelta | None:
     if not isinstance(value, timedelta | str):
         raise TypeError(value)
@@ -150,6 +157,7 @@ _READERS = {
     "constraint": _features,
     "image": _image,
     "packed_environment": _path,
+    "mpi": _yes_or_no,
     "walltime": _walltime,
 }
 

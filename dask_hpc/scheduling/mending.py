@@ -67,7 +67,7 @@ class Mending(SchedulerPlugin):
 
     async def _replace_later(self, block: Block, place: Place) -> None:
         await asyncio.sleep(_STEP_SECONDS)
-        alone = bool(self._owner.spec.launch_one)  # else its whole step ends with it, unless the rank is stuck
+        alone = self._owner.spec.mends_alone  # else its whole step ends with it, unless the rank is stuck
         if not alone or not set(block.lost_with(place.epoch)) & block.here:  # then all of its step may be at its end
             await asyncio.sleep(_WHOLE_SECONDS)
         if block.coming is not None:

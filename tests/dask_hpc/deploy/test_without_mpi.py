@@ -1,0 +1,53 @@
+"""A cluster without MPI on the real Slurm: each of two nodes imports once, and forks its two workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.dask_hpc.kernels import joined
+from tests.dask_hpc.left import wait_for_nothing
+
+if TYPE_CHECKING:
+    from tests.dask_hpc.conftest import Notebooks
+
+pytestmark = pytest.mark.slurm
+
+JOIN = joined("forked")
+ON_EACH = """
+def on_each(function):
+    workers = {worker["name"]: address for address, worker in client.scheduler_info(n_workers=-1)["workers"].items()}
+    tasks = {name: client.submit(function, workers=[one], pure=False) for name, one in sorted(workers.items())}
+    return list(client.gather(tasks).items())
+"""
+
+
+@pytest.fixture(scope="module")
+def forked(ana: Notebooks) -> Iterator[dict[str, Any]]:
+    """The record of the cluster, which a terminal made and left."""
+    size = ("--no-mpi", "--nodes", "2", "--ranks-per-node", "2", "--qos", "regular")
+    with ana.cluster("forked", *size, DASK_DASK_HPC__IMPORT_ONCE="['colorsys']") as record:
+        yield record
+    wait_for_nothing(ana, "forked", record["job_ids"])
+
+
+def test_each_node_forks_its_workers_from_one_process(ana: Notebooks, forked: dict[str, Any]) -> None:
+    """Four workers compute, in processes of their own, with what was imported for them; none has MPI."""
+    found = ana.kernel(
+        JOIN
+        + ON_EACH
+        + """
+import sys
+def told():
+    return os.getppid(), os.getpid(), os.environ["SLURMD_NODENAME"], "colorsys" in sys.modules, "mpi4py" in sys.modules
+answer = on_each(told)
+"""
+    )
+
+    parents = {node: {parent for _, (parent, _, where, *_) in found if where == node} for _, (_, _, node, *_) in found}
+    assert [name for name, _ in found] == ["0-0", "0-1", "0-2", "0-3"]
+    assert [len(one) for one in parents.values()] == [1, 1]
+    assert len({process for _, (_, process, *_) in found}) == 4
+    assert {tuple(modules) for _, (_, _, _, *modules) in found} == {(True, False)}
