@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         GangError,
         GangTimeout,
         NameTaken,
+        NoMpi,
         NotEnoughRanks,
         RankLost,
         RegangFailed,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from dask_hpc.gangs.run import mpi_task
 
 _ERRORS = (
-    "ClusterEnded", "GangAborted", "GangError", "GangTimeout", "NameTaken", "NotEnoughRanks", "RankLost",
-    "RegangFailed", "StepFailed",
+    "ClusterEnded", "GangAborted", "GangError", "GangTimeout", "NameTaken", "NoMpi", "NotEnoughRanks",
+    "RankLost", "RegangFailed", "StepFailed",
 )  # fmt: skip
 _HOMES = {
     "MPICluster": "dask_hpc.deploy.cluster",
@@ -44,6 +45,7 @@ __all__ = [
     "MPICluster",
     "MPIFuture",
     "NameTaken",
+    "NoMpi",
     "NotEnoughRanks",
     "RankLost",
     "RegangFailed",

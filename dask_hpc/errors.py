@@ -37,6 +37,10 @@ class NotEnoughRanks(GangError):
     """No block has the ranks that were asked for; the message names those that are missing."""
 
 
+class NoMpi(GangError):
+    """The cluster was made without MPI (`mpi=False`), so that there is nothing that a gang could run on."""
+
+
 class RegangFailed(GangError):
     """The ranks of a block did not come as one new MPI world; the old ones work on, and the message says why."""
 

@@ -19,6 +19,7 @@ from dask_hpc.deploy.handle import Handle
 from dask_hpc.deploy.listing import listing
 from dask_hpc.deploy.placing import Place, read_place
 from dask_hpc.gangs.run import Call, Isolation, Ranks, Started, Thing, run_mpi
+from dask_hpc.gangs.without_mpi import refusal
 from dask_hpc.jobs.blocks import blocks_of
 from dask_hpc.jobs.follow import look
 from dask_hpc.jobs.in_this_job import own_job, recipe_within
@@ -205,8 +206,10 @@ class MPICluster(Handle):
 
         Raises
         ------
-        NotEnoughRanks, which names the ranks that are missing; what goes wrong later is raised by the result.
+        NoMpi, at once, where the workers are no ranks; NotEnoughRanks, which names the ranks that are missing; what goes
+        wrong later is raised by the result.
         """
+        self._check_mpi()
         client = Client.current() if self.asynchronous else self.get_client()
         return run_mpi(client, fn, args, Call(ranks, inputs, timeout, isolation))
 
@@ -216,10 +219,15 @@ class MPICluster(Handle):
         A rank that was replaced alone is a world of its own. The new ranks come beside the old ones, which end their
         gangs and tasks, hand over their results and leave; what a function kept in their memory otherwise is gone.
         It returns when they have left, and happens by itself where a gang needs it, where the block is idle, and
-        before MPI's communicators run out. Raises RegangFailed; then the old ranks work on.
+        before MPI's communicators run out. Raises RegangFailed; then the old ranks work on. NoMpi as `run_mpi`.
         """
+        self._check_mpi()
         done: Awaitable[None] | None = self.sync(self._regang, block)
         return done
+
+    def _check_mpi(self) -> None:
+        if not self._has_mpi:
+            raise refusal(self.name)
 
     async def _regang(self, block: int | None) -> None:
         await self._ready()

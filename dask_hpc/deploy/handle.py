@@ -23,7 +23,7 @@ from dask_hpc.errors import ClusterEnded
 from dask_hpc.jobs.blocks import blocks_of
 from dask_hpc.jobs.follow import wait_over, wait_running
 from dask_hpc.jobs.recipe import Recipe
-from dask_hpc.record.folder import block_logs, folder_of, read_spec
+from dask_hpc.record.folder import Spec, block_logs, folder_of, read_spec
 from dask_hpc.record.tls import security
 from dask_hpc.request.sizes import BlockSize
 from facility.clusters import ClusterRecord, read_record
@@ -133,16 +133,24 @@ class Handle(Scaling):
     @property
     def _size(self) -> BlockSize:
         if self._made is None:
-            try:
-                spec = read_spec(self.name)
-            except FileNotFoundError as error:
-                raise NotFound(f"cluster {self.name!r} has ended; MPICluster.list() shows the names") from error
+            spec = self._spec
             nodes, ranks, threads, memory = spec.nodes, spec.ranks, spec.threads_per_rank, spec.memory_per_rank
         else:
             recipe, _ = self._made
             nodes, ranks = recipe.request.nodes, recipe.request.nodes * recipe.ranks_per_node
             threads, memory = recipe.knobs.threads_per_rank, recipe.knobs.memory_per_rank
         return BlockSize(nodes, ranks, ranks * threads, ranks * memory)
+
+    @property
+    def _has_mpi(self) -> bool:
+        return self._spec.mpi if self._made is None else self._made[0].mpi
+
+    @property
+    def _spec(self) -> Spec:
+        try:
+            return read_spec(self.name)
+        except FileNotFoundError as error:
+            raise NotFound(f"cluster {self.name!r} has ended; MPICluster.list() shows the names") from error
 
     async def _can_hear(self) -> bool:
         await self._begin()

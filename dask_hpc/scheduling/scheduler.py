@@ -25,6 +25,7 @@ from tornado.ioloop import PeriodicCallback
 from dask_hpc.block.first import JOB_ENDS
 from dask_hpc.block.scratch import scratch
 from dask_hpc.gangs.on_scheduler import GangKeeper
+from dask_hpc.gangs.without_mpi import refuse_gangs
 from dask_hpc.jobs.recipe import Recipe, read_recipe
 from dask_hpc.mpi.network import own_address
 from dask_hpc.record.folder import Spec, folder_of, read_spec
@@ -66,6 +67,8 @@ class ClusterScheduler(Scheduler):
         self.keeper = Keeper(self, spec, recipe, provider, publish=self.publish, fail=self.fail)
         self.adaptive = BlockAdaptive(self.keeper, gangs.ranks_wanted)
         self.regangs = Regangs(self.keeper, gangs, self.adaptive)
+        if not spec.mpi:
+            refuse_gangs(self, spec.name)
         self.handlers |= {"scale_blocks": self.scale_blocks, "adapt_blocks": self.adapt_blocks}
         self._lines: deque[tuple[int, str]] = deque(maxlen=_LINES)  # numbered, so that nobody is told one twice
         self._untold: list[tuple[int, str]] = []

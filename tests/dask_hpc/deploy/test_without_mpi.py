@@ -51,3 +51,44 @@ answer = on_each(told)
     assert [len(one) for one in parents.values()] == [1, 1]
     assert len({process for _, (_, process, *_) in found}) == 4
     assert {tuple(modules) for _, (_, _, _, *modules) in found} == {(True, False)}
+
+
+def test_what_needs_mpi_is_refused_at_once(ana: Notebooks, forked: dict[str, Any]) -> None:
+    """By the cluster, and by its scheduler where it comes from a client; the message says what to do."""
+    refused = ana.kernel(
+        JOIN
+        + """
+from dask_hpc import NoMpi, mpi_task
+answer = []
+for ask in (lambda: cluster.run_mpi(len), cluster.regang, lambda: mpi_task(ranks=2)(len)()):
+    try:
+        ask()
+    except NoMpi as error:
+        answer.append(str(error))
+"""
+    )
+
+    assert len(refused) == 3
+    assert all("'forked' have no MPI" in words and "mpi=True" in words for words in refused)
+
+
+def test_a_worker_that_dies_is_told_and_replaced(ana: Notebooks, forked: dict[str, Any]) -> None:
+    """After kill -9 another takes its place on its node; the others are those that were."""
+    before, after, told, log = ana.kernel(
+        JOIN
+        + ON_EACH
+        + """
+def where():
+    return os.getpid(), os.environ["SLURMD_NODENAME"]
+before = dict(on_each(where))
+os.kill(before["0-3"][0], signal.SIGKILL)
+until(lambda: "0-3.1" in cluster.observed and is_whole(1))
+answer = [before, dict(on_each(where)), log(), cluster.get_logs(scheduler=False, workers=False)["Block 0"]]
+"""
+    )
+
+    assert [before.pop("0-3")[1]] == [after.pop("0-3.1")[1]]
+    assert before == after
+    assert "rank 3 of block 0 was lost; starting anew" in told
+    assert "worker 0-3 (process " in log
+    assert ") ended by SIGKILL" in log
