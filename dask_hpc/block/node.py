@@ -103,16 +103,18 @@ def _forked(
 ) -> dict[int, Place]:
     """The workers at these places, by the numbers of their processes."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD)
+    lifeline, held = os.pipe()  # a worker whose other end is closed has lost this process, and goes
     workers: dict[int, Place] = {}
     for place in places:
         process = os.fork()
         if not process:
-            _be_worker(spec, record, place, gpus[place.rank])
+            os.close(held)
+            _be_worker(spec, record, place, gpus[place.rank], lifeline)
         workers[process] = place
     return workers
 
 
-def _be_worker(spec: Spec, record: ClusterRecord, place: Place, gpus: Mapping[str, str]) -> NoReturn:
+def _be_worker(spec: Spec, record: ClusterRecord, place: Place, gpus: Mapping[str, str], lifeline: int) -> NoReturn:
     """Be the worker at this place, and end with it."""
     from dask_hpc.block.rank_worker import work  # noqa: PLC0415 - it is there, by `import_once`
 
@@ -123,7 +125,7 @@ def _be_worker(spec: Spec, record: ClusterRecord, place: Place, gpus: Mapping[st
         own_cpus(place.rank % spec.ranks_per_node, spec.ranks_per_node, spec.threads_per_rank)
         if "numpy.random" in sys.modules:
             sys.modules["numpy.random"].seed()  # else all workers would draw the same numbers
-        work(spec, record, place)
+        work(spec, record, place, lifeline)
         status = 0
     except BaseException:  # noqa: BLE001 - whatever it is, nothing of the process that forked may run on here
         traceback.print_exc()

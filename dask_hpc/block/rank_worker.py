@@ -39,12 +39,19 @@ class RankWorker(Worker):
 
 
 async def serve(
-    spec: Spec, record: ClusterRecord, place: Place, stages: Mapping[str, Stage], go: Callable[[], None]
+    spec: Spec,
+    record: ClusterRecord,
+    place: Place,
+    stages: Mapping[str, Stage],
+    go: Callable[[], None],
+    lifeline: int | None = None,
 ) -> None:
     """Work for the cluster's scheduler until it says that the cluster closes; `go` ends this process at once.
 
-    A worker without `stages` takes no part in gangs.
+    A worker without `stages` takes no part in gangs. One that has a `lifeline` goes when its other end is closed.
     """
+    if lifeline is not None:
+        asyncio.get_running_loop().add_reader(lifeline, go)
     gangs = {EXTENSION: lambda worker: GangMember(worker, stages)} if stages else {}
     extensions: dict[str, Any] = {**DEFAULT_EXTENSIONS, **gangs}
     worker = await RankWorker(
@@ -65,14 +72,18 @@ async def serve(
     await worker.finished()
 
 
-def work(spec: Spec, record: ClusterRecord, place: Place) -> None:
-    """Work until the cluster closes, or SIGTERM comes; what memory does not hold is on the node's disk until then."""
+def work(spec: Spec, record: ClusterRecord, place: Place, lifeline: int | None = None) -> None:
+    """Work until the cluster closes, or SIGTERM comes; what memory does not hold is on the node's disk until then.
+
+    lifeline : a pipe that nothing is written to, and whose other end is open as long as this process is wanted.
+    """
     for handler in logging.getLogger("distributed").handlers:
         handler.setLevel(logging.WARNING)  # `get_logs` keeps the rest; a thousand ranks' greetings hide an error
     with scratch(place.job) as spill:
         signal.signal(signal.SIGTERM, lambda _number, _frame: _leave(spill))
         with dask.config.set({"distributed.worker.http.routes": [], "temporary-directory": spill}):
-            asyncio.run(serve(spec, record, place, make_stages(spec, place.job), lambda: _leave(spill)))
+            stages = make_stages(spec, place.job)
+            asyncio.run(serve(spec, record, place, stages, lambda: _leave(spill), lifeline))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 

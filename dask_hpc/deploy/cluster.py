@@ -206,8 +206,8 @@ class MPICluster(Handle):
 
         Raises
         ------
-        NoMpi, at once, where the workers are no ranks; NotEnoughRanks, which names the ranks that are missing; what goes
-        wrong later is raised by the result.
+        NoMpi, at once, where the workers are no ranks; NotEnoughRanks, which names the ranks that are missing; what
+        goes wrong later is raised by the result.
         """
         self._check_mpi()
         client = Client.current() if self.asynchronous else self.get_client()
