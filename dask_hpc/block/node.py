@@ -18,14 +18,15 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from dask_hpc.block.predecessor import end_predecessor
 from dask_hpc.block.rank import WRONG_MPI, NoScheduler, with_scheduler
 from dask_hpc.mpi.alike import NotAlike, check_versions
-from dask_hpc.mpi.cpus import own_cpus
+from dask_hpc.mpi.cpus import shares
 from dask_hpc.mpi.gpus import NoGpus, own_gpus
 from dask_hpc.mpi.place import Place
 from dask_hpc.mpi.world import World
@@ -35,6 +36,20 @@ from facility.clusters import ClusterRecord
 _THREADS = Path("/proc/self/task")
 _TOLD = {signal.SIGCHLD, signal.SIGTERM}
 _ALWAYS = ("numpy", "dask_hpc.block.rank_worker")  # the latter brings dask and distributed
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one worker has of its node."""
+
+    gpus: Mapping[str, str]  # the variables that name its own
+    cpus: Collection[int]  # empty: it is not bound
+
+    def take(self) -> None:
+        """Let this process have that, and no more."""
+        os.environ.update(self.gpus)
+        if self.cpus:
+            os.sched_setaffinity(0, self.cpus)
 
 
 class NotForkable(Exception):
@@ -50,7 +65,7 @@ def main() -> int:
         if alone:
             end_predecessor(int(alone[1]), job)
         ranks = [int(alone[0])] if alone else _ranks_of_node(spec)
-        gpus = {rank: own_gpus(os.environ, spec.gpus_per_rank, rank % spec.ranks_per_node) for rank in ranks}
+        node = _shared(spec)
         sys.path.append(str(Path.cwd()))  # last: the notebook's own modules can be found, and can hide no other
         import_once(spec.import_once)
         record = with_scheduler(name, World(0, 1))
@@ -60,9 +75,9 @@ def main() -> int:
     except NoScheduler as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    node = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
-    places = [Place(int(block), int(epoch), rank, 1, job, node) for rank in ranks]
-    follow(_forked(spec, record, places, gpus), by_srun=bool(spec.launch))
+    host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+    places = [Place(int(block), int(epoch), rank, 1, job, host) for rank in ranks]
+    follow(_forked(spec, record, places, node), by_srun=bool(spec.launch))
     return 0
 
 
@@ -70,6 +85,13 @@ def _ranks_of_node(spec: Spec) -> list[int]:
     """The numbers of this node's workers in their block: nodes follow one another, as Slurm counts its tasks."""
     first = int(os.environ.get("SLURM_PROCID", "0")) * spec.ranks_per_node if spec.launch else 0
     return list(range(first, first + spec.ranks_per_node))
+
+
+def _shared(spec: Spec) -> list[Share]:
+    """What each of a node's workers has of it. Raises NoGpus where Slurm gave too few."""
+    count = spec.ranks_per_node
+    cpus = shares(count, spec.threads_per_rank) or [set()] * count
+    return [Share(own_gpus(os.environ, spec.gpus_per_rank, place), cpus[place]) for place in range(count)]
 
 
 def import_once(further: Iterable[str]) -> None:
@@ -98,9 +120,7 @@ def _threads() -> int:
     return len(list(_THREADS.iterdir())) if _THREADS.exists() else threading.active_count()
 
 
-def _forked(
-    spec: Spec, record: ClusterRecord, places: Iterable[Place], gpus: Mapping[int, Mapping[str, str]]
-) -> dict[int, Place]:
+def _forked(spec: Spec, record: ClusterRecord, places: Iterable[Place], node: Sequence[Share]) -> dict[int, Place]:
     """The workers at these places, by the numbers of their processes."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD)
     lifeline, held = os.pipe()  # a worker whose other end is closed has lost this process, and goes
@@ -109,20 +129,19 @@ def _forked(
         process = os.fork()
         if not process:
             os.close(held)
-            _be_worker(spec, record, place, gpus[place.rank], lifeline)
+            _be_worker(spec, record, place, node[place.rank % spec.ranks_per_node], lifeline)
         workers[process] = place
     return workers
 
 
-def _be_worker(spec: Spec, record: ClusterRecord, place: Place, gpus: Mapping[str, str], lifeline: int) -> NoReturn:
+def _be_worker(spec: Spec, record: ClusterRecord, place: Place, share: Share, lifeline: int) -> NoReturn:
     """Be the worker at this place, and end with it."""
     from dask_hpc.block.rank_worker import work  # noqa: PLC0415 - it is there, by `import_once`
 
     status = 1
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD)
-        os.environ.update(gpus)
-        own_cpus(place.rank % spec.ranks_per_node, spec.ranks_per_node, spec.threads_per_rank)
+        share.take()
         if "numpy.random" in sys.modules:
             sys.modules["numpy.random"].seed()  # else all workers would draw the same numbers
         work(spec, record, place, lifeline)

@@ -92,3 +92,19 @@ answer = [before, dict(on_each(where)), log(), cluster.get_logs(scheduler=False,
     assert "rank 3 of block 0 was lost; starting anew" in told
     assert "worker 0-3 (process " in log
     assert ") ended by SIGKILL" in log
+
+
+def test_workers_of_a_node_share_its_cpus(ana: Notebooks, forked: dict[str, Any]) -> None:
+    """Each is bound to a part of what its node's process may use; one that replaced another has that one's."""
+    found = ana.kernel(
+        JOIN
+        + ON_EACH
+        + """
+answer = on_each(lambda: [sorted(os.sched_getaffinity(0)), sorted(os.sched_getaffinity(os.getppid()))])
+"""
+    )
+
+    for first, second in ((found[0][1], found[1][1]), (found[2][1], found[3][1])):
+        assert first[1] == second[1] == sorted(first[0] + second[0])
+        assert first[0]
+        assert second[0]
