@@ -108,3 +108,47 @@ answer = on_each(lambda: [sorted(os.sched_getaffinity(0)), sorted(os.sched_getaf
         assert first[1] == second[1] == sorted(first[0] + second[0])
         assert first[0]
         assert second[0]
+
+
+def test_workers_that_slurm_tells_to_end_leave_with_all_they_hold(ana: Notebooks, forked: dict[str, Any]) -> None:
+    """As at a preemption with a grace time: each hears of it once, stays while its block leaves, and loses nothing."""
+    job = ana.kernel(
+        JOIN
+        + """
+cluster.scale(blocks=2)
+until(lambda: is_whole(2))
+def hold(number):
+    import distributed
+    distributed.get_worker().log_event("held", number)
+    return number
+there = [one for one, worker in client.scheduler_info(n_workers=-1)["workers"].items() if worker["name"][0] == "1"]
+held = client.map(hold, range(20), workers=there, allow_other_workers=True, pure=False)
+client.publish_dataset(held=held)
+answer = cluster.blocks[1].job_id if sum(client.gather(held)) == 190 else ""
+"""
+    )
+    ana.says("scancel", "--signal=TERM", f"{job}.0")
+
+    total, runs, told = ana.kernel(
+        JOIN
+        + f"""
+until(lambda: is_whole(2) and cluster.blocks[1].job_id != "{job}")
+answer = [sum(client.gather(client.get_dataset("held"))), len(client.get_events("held")), log()]
+client.unpublish_dataset("held")
+cluster.scale(blocks=1)
+"""
+    )
+    assert (total, runs) == (190, 20)
+    assert "block 1 leaves: Slurm told its ranks to end" in told
+
+
+def test_a_cancelled_job_leaves_nothing(ana: Notebooks) -> None:
+    """scancel ends the process of the node and its workers, and their scratch goes with them."""
+    record = ana.command(
+        "start", "cancelled", "--no-mpi", "--ranks-per-node", "2", "--qos", "regular", "--wait", "60 s"
+    )
+
+    ana.says("scancel", record["job_ids"][0])
+
+    wait_for_nothing(ana, "cancelled", record["job_ids"], keeps_reason=True)
+    ana.command("close", "cancelled")
