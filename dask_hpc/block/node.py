@@ -65,7 +65,7 @@ def main() -> int:
         if alone:
             end_predecessor(int(alone[1]), job)
         ranks = [int(alone[0])] if alone else _ranks_of_node(spec)
-        node = _shared(spec)
+        node = shares_of_node(spec)
         sys.path.append(str(Path.cwd()))  # last: the notebook's own modules can be found, and can hide no other
         import_once(spec.import_once)
         record = with_scheduler(name, World(0, 1))
@@ -87,7 +87,7 @@ def _ranks_of_node(spec: Spec) -> list[int]:
     return list(range(first, first + spec.ranks_per_node))
 
 
-def _shared(spec: Spec) -> list[Share]:
+def shares_of_node(spec: Spec) -> list[Share]:
     """What each of a node's workers has of it. Raises NoGpus where Slurm gave too few."""
     count = spec.ranks_per_node
     cpus = shares(count, spec.threads_per_rank) or [set()] * count

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,7 +30,11 @@ class LocalBlocks:
 
     def launch(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
         """MPICH's forker, of this Python's environment: it speaks to ranks by pipes, where mpiexec listens to all."""
-        return _fork(ranks_per_node) if mpi else ()
+        if mpi:
+            return _fork(ranks_per_node)
+        if not hasattr(signal, "sigwaitinfo"):
+            raise OptionError("mpi", "workers without MPI are forked, which goes well on Linux only")
+        return ()
 
     def launch_one(self, request: JobRequest, ranks_per_node: int, mpi: bool = True) -> tuple[str, ...]:
         """Nothing: a rank that dies takes the others with it, and all come back; without MPI it needs no forker."""

@@ -14,6 +14,7 @@ TURNED = {
     "no-client-timeout": ("5 s", "no_client_timeout", 5.0),
     "close-timeout": ("1 minute", "close_timeout", 60.0),
     "drain-timeout": ("5 minutes", "drain_timeout", 300.0),
+    "import-once": (["scipy.signal"], "import_once", ("scipy.signal",)),
     "environment": (["SCRATCH"], "environment", ("SCRATCH",)),
 }
 
@@ -37,6 +38,13 @@ def test_an_unknown_knob_is_an_error_that_names_it() -> None:
 def test_nothing_is_no_value(key: str) -> None:
     """A limit of 0 would end every cluster at once, so it is refused."""
     with dask.config.set({f"dask_hpc.{key}": 0}), pytest.raises(ValueError, match=key):
+        read_knobs()
+
+
+@pytest.mark.parametrize("value", ["scipy", [1], ["scipy signal"], ["os; import socket"]])
+def test_what_is_imported_once_are_names(value: object) -> None:
+    """Nothing else gets to the process that imports them."""
+    with dask.config.set({"dask_hpc.import-once": value}), pytest.raises(ValueError, match=r"dask_hpc\.import-once"):
         read_knobs()
 
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-import numpy
+import dask
 import psutil
 import pytest
 from distributed import Client
 
 from beamside.demo.processes import wait_until
-from dask_hpc import MPICluster
+from dask_hpc import ClusterEnded, MPICluster
+from dask_hpc.block.node import shares_of_node
+from dask_hpc.deploy.create import make_spec
 from facility.clusters import read_record
+from facility.errors import OptionError
 from tests.dask_hpc.laptop import move_to
+from tests.dask_hpc.recipes import PROVIDER, RECIPE
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +33,9 @@ def _laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cluster() -> Iterator[MPICluster]:
-    """Two workers of one node."""
-    with MPICluster("here", ranks_per_node=2, mpi=False) as cluster:
+    """Two workers of one node, whose NumPy has drawn a seed before they were forked."""
+    wanted = dask.config.set({"dask_hpc.import-once": ["numpy.random"]})
+    with wanted, MPICluster("here", ranks_per_node=2, mpi=False) as cluster:
         cluster.wait_for_workers(timeout=60)
         yield cluster
 
@@ -50,6 +57,13 @@ def is_gone(process: int) -> bool:
     return not psutil.pid_exists(process) or psutil.Process(process).status() == psutil.STATUS_ZOMBIE
 
 
+def drawn() -> float:
+    """A random number of NumPy's, wherever this runs."""
+    import numpy  # noqa: PLC0415 - in a worker; by reference, for what is sent along would bring its state
+
+    return numpy.random.random()
+
+
 def wait_for(cluster: MPICluster, *names: str) -> None:
     """Wait until just these workers are here."""
     wait_until(lambda: set(names) == set(cluster.observed), seconds=60, otherwise=lambda: f"{cluster.observed}")
@@ -60,11 +74,11 @@ def test_it_has_no_thread_and_its_workers_no_mpi(cluster: MPICluster) -> None:
     with cluster.get_client() as client:
         found = processes(client)
         modules = client.run(lambda: "mpi4py" in sys.modules)
-        drawn = client.run(numpy.random.random)
+        numbers = client.run(drawn)
 
     assert {"0-0", "0-1"} == set(found)
     assert set(found.values()) == {one.pid for one in forker().children()}
-    assert (1, [False, False], 2) == (forker().num_threads(), list(modules.values()), len(set(drawn.values())))
+    assert (1, [False, False], 2) == (forker().num_threads(), list(modules.values()), len(set(numbers.values())))
 
 
 def test_a_worker_that_dies_leaves_the_others_at_work(cluster: MPICluster) -> None:
@@ -99,6 +113,33 @@ def test_workers_go_with_it(cluster: MPICluster) -> None:
     node.kill()
     wait_until(lambda: all(map(is_gone, workers)), seconds=60, otherwise=lambda: f"{workers} are there")
     wait_for(cluster, "0-0.1", "0-1.1")
+
+
+def test_a_cluster_whose_packages_are_not_there_says_so() -> None:
+    """Whoever waits for it reads the key and the name."""
+    with (
+        dask.config.set({"dask_hpc.import-once": ["no_such_package"]}),
+        pytest.raises(ClusterEnded, match=r"no_such_package of dask_hpc\.import-once cannot be imported"),
+        MPICluster("lacking", mpi=False) as cluster,
+    ):
+        cluster.wait_for_workers(timeout=60)
+
+
+def test_each_worker_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that forks them has those of all."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    spec = replace(make_spec("tonight", RECIPE, 1, PROVIDER), ranks_per_node=2, gpus_per_rank=2)
+
+    assert [{"CUDA_VISIBLE_DEVICES": "0,1"}, {"CUDA_VISIBLE_DEVICES": "2,3"}] == [
+        share.gpus for share in shares_of_node(spec)
+    ]
+
+
+def test_it_is_refused_where_processes_cannot_be_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS has no call to wait for signals, and libraries there do not survive it."""
+    monkeypatch.delattr(signal, "sigwaitinfo")
+    with pytest.raises(OptionError, match="Linux only"):
+        MPICluster("elsewhere", mpi=False)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,16 @@ def test_the_step_is_one_srun_over_all_nodes() -> None:
     assert launch[:5] == ("srun", "--mpi=pmi2", "--nodes=2", "--ntasks=8", "--ntasks-per-node=4")
 
 
+def test_without_mpi_it_is_one_process_a_node() -> None:
+    """It has the CPUs of all workers of its node; so has the step of a worker that replaces another."""
+    blocks = SlurmBlocks(SYSTEM, read_knobs())
+    launch, alone = blocks.launch(request(), 4, mpi=False), blocks.launch_one(request(), 4, mpi=False)
+
+    assert launch[1:6] == ("--mpi=none", "--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=4")
+    assert ("--mpi=none", "--cpus-per-task=4") == (alone[1], alone[7])
+    assert "--cpus-per-task=1" in blocks.launch(request(), 4)
+
+
 def test_a_laptop_runs_a_facilitys_notebook() -> None:
     """Where there is no scheduler, what only a scheduler knows is left out rather than refused."""
     asked = request(LAPTOP, qos="realtime", reservation="beam-042", account="ncem", constraint="gpu", gpus_per_rank=1)

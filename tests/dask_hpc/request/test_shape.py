@@ -51,6 +51,8 @@ def test_a_profile_may_ask_for_none_of_something() -> None:
         ("partition", ["main"]),
         ("constraint", "gpu --uid=0"),
         ("walltime", 90),
+        ("mpi", "no"),
+        ("mpi", 0),
     ],
 )
 def test_what_slurm_cannot_mean_is_refused_by_name(field: str, value: object) -> None:
