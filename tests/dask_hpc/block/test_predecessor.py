@@ -12,10 +12,10 @@ import pytest
 from dask_hpc.block.predecessor import end_predecessor
 
 
-@pytest.fixture
-def stopped() -> Iterator[subprocess.Popen[bytes]]:
-    """A process with the words of a rank of job 41, which is stopped."""
-    sleeps = [sys.executable, "-c", "import time; time.sleep(300)", "dask_hpc.block.rank", "tonight", "41"]
+@pytest.fixture(params=["dask_hpc.block.rank", "dask_hpc.block.node"])
+def stopped(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with the words of a rank of job 41, or of a worker without MPI, which is stopped."""
+    sleeps = [sys.executable, "-c", "import time; time.sleep(300)", request.param, "tonight", "41"]
     with subprocess.Popen(sleeps) as process:
         process.send_signal(signal.SIGSTOP)
         yield process

@@ -94,6 +94,26 @@ answer = [before, dict(on_each(where)), log(), cluster.get_logs(scheduler=False,
     assert ") ended by SIGKILL" in log
 
 
+def test_workers_whose_node_has_lost_its_process_come_anew(ana: Notebooks, forked: dict[str, Any]) -> None:
+    """They go with it, and others take their places on that node; those of the other node work on."""
+    before, after = ana.kernel(
+        JOIN
+        + ON_EACH
+        + """
+def where():
+    return os.getpid(), os.environ["SLURMD_NODENAME"]
+before = on_each(where)
+os.kill(client.submit(os.getppid, workers=[before[0][0]], pure=False).result(), signal.SIGKILL)
+until(lambda: not {"0-0", "0-1"} & cluster.plan and is_whole(1))
+answer = [before, on_each(where)]
+"""
+    )
+
+    assert before[2:] == after[2:]
+    assert [node for _, (_, node) in before] == [node for _, (_, node) in after]
+    assert not {process for _, (process, _) in before[:2]} & {process for _, (process, _) in after[:2]}
+
+
 def test_workers_of_a_node_share_its_cpus(ana: Notebooks, forked: dict[str, Any]) -> None:
     """Each is bound to a part of what its node's process may use; one that replaced another has that one's."""
     found = ana.kernel(
