@@ -115,6 +115,21 @@ answer = sorted(set(client.run(lambda: __import__("sys").prefix).values()))
     assert sorted(str(path) for path in of_job(packed)[0].iterdir()) == found
 
 
+def test_workers_without_mpi_are_forked_in_the_environment(ana: Notebooks, place: Path) -> None:
+    """One process on each node imports from the node's own disk."""
+    archive = make_archive(place / "forked")
+    with ana.cluster("of-pack", *SIZE, "--no-mpi", "--packed-environment", str(archive)) as record:
+        found = ana.kernel("""
+client = MPICluster.from_name("of-pack").get_client()
+answer = list(client.run(lambda: [__import__("os").getppid(), __import__("sys").prefix]).values())
+""")
+        there = sorted(str(path) for path in of_job(record["job_ids"][0])[0].iterdir())
+    wait_for_nothing(ana, "of-pack", record["job_ids"])
+
+    assert (4, 2) == (len(found), len({process for process, _ in found}))
+    assert there == sorted({prefix for _, prefix in found})
+
+
 def test_nothing_stays_when_all_ranks_and_keepers_are_killed(ana: Notebooks, place: Path) -> None:
     """kill -9 of everything on the nodes but the agent: it sees to what nobody else can remove."""
     archive = make_archive(place / "again")

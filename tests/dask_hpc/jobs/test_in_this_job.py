@@ -132,6 +132,26 @@ answer.append(steps())
     assert there.end() == "COMPLETED"
 
 
+def test_its_workers_may_be_forked(notebook: Notebook) -> None:
+    """Without MPI one process on each node of the job has the workers, and another comes where one dies."""
+    there = notebook("""
+with MPICluster.in_this_job("forked-here", ranks_per_node=2, memory_per_rank="512 MiB", mpi=False) as cluster:
+    client = cluster.get_client()
+    cluster.wait_for_workers(4, timeout=90)
+    parents = sorted(client.run(os.getppid).values())
+    lost = client.submit(os.getpid, workers=["0-1"]).result()
+    os.kill(lost, 9)
+    patience = time.monotonic() + 60
+    while "0-1.1" not in cluster.observed and time.monotonic() < patience:
+        time.sleep(0.1)
+    answer = [len(parents), len(set(parents)), sorted(cluster.observed)]
+    del client
+""", "--nodes=2", "--cpus-per-task=2", "--mem=3000M")  # fmt: skip
+
+    assert [4, 2, ["0-0", "0-1.1", "0-2", "0-3"]] == there.answer()
+    assert "COMPLETED" in there.end()
+
+
 @pytest.mark.needs_root  # a slurmd that is not root's takes no file from sbcast
 def test_its_nodes_get_a_packed_environment(ana: Notebooks, notebook: Notebook) -> None:
     """All nodes of the job, for the ranks may be on any of them; it goes before the job does."""
