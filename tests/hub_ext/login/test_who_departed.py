@@ -188,6 +188,10 @@ def test_a_site_may_stop_the_servers_and_its_operators_read_of_it(federation: Fe
         try:
             page = ana.wait_out()
             hub.wait_no_job()
+            wait_until(
+                lambda: not hub.query("SELECT nonce FROM intents WHERE closed IS NULL"),
+                seconds=60, otherwise=lambda: hub.log("hub"),
+            )  # fmt: skip
         finally:
             take_in(federation, before)
         ana.enter()
