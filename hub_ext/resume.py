@@ -86,6 +86,7 @@ class Resumption:
         spawner._spawn_pending = True
         spawner._spawn_future = asyncio.ensure_future(self._start(user, intent.server))
         await asyncio.wait([spawner._spawn_future])
+        spawner._spawn_pending = False  # here, for a start that was cancelled before its first step clears nothing
         if spawner._spawn_future.cancelled():
             log.info("the start of %s's server %r was cancelled", user.name, intent.server)
             spawner._spawn_future = None
@@ -116,7 +117,7 @@ class Resumption:
             await self._app.proxy.add_user(user, server)
             spawner.add_poll_callback(self._stopped, user, server)
         finally:
-            spawner._proxy_pending = spawner._spawn_pending = False
+            spawner._proxy_pending = False
 
     async def _stopped(self, user: Untyped, server: str) -> None:
         await self._app.proxy.delete_user(user, server)
