@@ -433,11 +433,13 @@ class HubAtWork:
             if server.get("pending") or server.get("ready"):
                 self.api("DELETE", f"/users/{self.user}/{f'servers/{name}' if name else 'server'}")
         self.wait_no_job()
-        wait_until(lambda: not self._pending(), seconds=60, otherwise=lambda: f"it goes on: {self.log('hub')}")
+        wait_until(lambda: not self._pending(), seconds=60,
+                   otherwise=lambda: f"these go on: {self._pending()} {self.log('hub')}")  # fmt: skip
 
-    def _pending(self) -> list[str]:
+    def _pending(self) -> dict[str, str]:
+        """What each server that is not at rest does, by the server's name."""
         servers = self.api("GET", f"/users/{self.user}").json().get("servers", {})
-        return [name for name, server in servers.items() if server.get("pending")]
+        return {name: server["pending"] for name, server in servers.items() if server.get("pending")}
 
 
 def identity(user: str) -> dict[str, Any]:
